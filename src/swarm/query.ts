@@ -1,0 +1,41 @@
+/** What the store is asked about one peer of one swarm. One instance is filled again and again. */
+export class PeerQuery {
+  /** The info hash as five big-endian integers. */
+  readonly infoHash = new Int32Array(5);
+  /** The peer as it travels: address and port in network order. */
+  readonly wireBytes = new Uint8Array(18);
+  /** The same bytes as the store keeps them. */
+  readonly wire = new Uint16Array(this.wireBytes.buffer);
+  family: 4 | 6 = 4;
+  /** The peer leaves. */
+  stopped = false;
+  /** It has everything (`left` is 0). */
+  seeder = false;
+  /** It is incomplete and wants nothing more (BEP 21). */
+  partialSeed = false;
+  /** It says that it just completed. */
+  completed = false;
+  /** Peers wanted in the reply, both families together. */
+  numwant = 0;
+  /** Families wanted: bit 0 IPv4, bit 1 IPv6. */
+  families = WantFamily.both as number;
+
+  /** Takes an info hash of 20 bytes at `at`. */
+  setInfoHash(bytes: Uint8Array, at: number): void {
+    for (let i = 0; i < 5; i++, at += 4) {
+      this.infoHash[i] =
+        (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+    }
+  }
+}
+
+export const WantFamily = { none: 0, ipv4: 1, ipv6: 2, both: 3 } as const;
+
+/** How an announce ended for the store. */
+export const Outcome = {
+  /** Stored, refreshed, moved or removed. */
+  done: 0,
+  /** A new peer that found no room: answered, not stored. */
+  full: 1,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];

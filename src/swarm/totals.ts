@@ -1,0 +1,44 @@
+/** Sums over all shards, for people and metrics. Reads without locks: each number is exact at rest. */
+import { CONTROL_WORDS, Global, PeerKind, REGION_BYTES, Shard } from './layout.js';
+import type { SwarmStore } from './swarm-store.js';
+
+export interface StoreTotals {
+  peers: number;
+  peers4: number;
+  peers6: number;
+  seeders: number;
+  leechers: number;
+  partialSeeds: number;
+  swarms: number;
+  /** Announces of new peers that found the store full. */
+  droppedFull: number;
+  /** Peers that were not heard of in time. */
+  expired: number;
+  /** Bytes of the arena handed to shards. */
+  arenaBytes: number;
+}
+
+export function storeTotals(store: SwarmStore): StoreTotals {
+  const { control, limits } = store;
+  const kinds = [0, 0, 0, 0];
+  const sum = { partialSeeds: 0, swarms: 0, droppedFull: 0, expired: 0 };
+  for (let shard = 0; shard < limits.shards; shard++) {
+    const base = (1 + shard) * CONTROL_WORDS;
+    for (let kind = 0; kind < 4; kind++) kinds[kind] += control[base + Shard.peers + kind];
+    sum.partialSeeds += control[base + Shard.partialSeeds];
+    sum.swarms += control[base + Shard.swarms];
+    sum.droppedFull += control[base + Shard.droppedFull] >>> 0;
+    sum.expired += control[base + Shard.expired] >>> 0;
+  }
+  const seeders = kinds[PeerKind.seeders4] + kinds[PeerKind.seeders6];
+  const leechers = kinds[PeerKind.leechers4] + kinds[PeerKind.leechers6];
+  return {
+    ...sum,
+    peers: seeders + leechers,
+    peers4: kinds[PeerKind.seeders4] + kinds[PeerKind.leechers4],
+    peers6: kinds[PeerKind.seeders6] + kinds[PeerKind.leechers6],
+    seeders,
+    leechers,
+    arenaBytes: control[Global.regionsUsed] * REGION_BYTES,
+  };
+}
