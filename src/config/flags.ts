@@ -1,0 +1,107 @@
+/** The flags of `trackerbt tracker` that are settings. They are the strongest source. */
+import type { Command } from 'commander';
+import { leafAt } from './catalogue.js';
+import { Layer } from './layer.js';
+import { formatDefault } from './print.js';
+import type { ProblemList } from './problem.js';
+
+interface FlagRule {
+  readonly flag: `--${string}`;
+  readonly argument: string;
+  readonly path: string;
+  readonly help: string;
+}
+
+const FLAG_RULES: readonly FlagRule[] = [
+  { flag: '--data', argument: 'DIR', path: 'data', help: 'directory for saved state' },
+  { flag: '--admin', argument: 'ADDR:PORT|off', path: 'admin.listen', help: 'admin listener' },
+  {
+    flag: '--admin-token-file',
+    argument: 'FILE',
+    path: 'admin.tokenFile',
+    help: 'file with the token for the admin listener',
+  },
+  { flag: '--log-level', argument: 'LEVEL', path: 'log.level', help: 'least severe log lines' },
+  { flag: '--name', argument: 'NAME', path: 'name', help: 'name of this node' },
+  { flag: '--user', argument: 'NAME', path: 'user', help: 'user to become after binding' },
+  {
+    flag: '--advertise',
+    argument: 'HOST',
+    path: 'advertise',
+    help: 'address of this node for others to use',
+  },
+  { flag: '--http', argument: 'ADDR:PORT|off', path: 'http.listen', help: 'HTTP listener' },
+  { flag: '--udp', argument: 'ADDR:PORT|off', path: 'udp.listen', help: 'UDP listener' },
+  { flag: '--workers', argument: 'N', path: 'workers', help: 'worker threads, 0 for automatic' },
+  { flag: '--io', argument: 'auto|fast|portable', path: 'io', help: 'how sockets are driven' },
+  {
+    flag: '--interval',
+    argument: 'SECONDS',
+    path: 'announce.intervalSeconds',
+    help: 'announce interval',
+  },
+  {
+    flag: '--peer-ttl',
+    argument: 'SECONDS',
+    path: 'announce.peerTtlSeconds',
+    help: 'time until a peer that is silent is forgotten',
+  },
+];
+
+/** One setting as the command line gave it. */
+export interface FlagSetting {
+  readonly flag: string;
+  readonly path: string;
+  readonly text: string | readonly string[];
+}
+
+/**
+ * Declares `--config` and the flags of settings on a command. Values stay texts and are checked
+ * when the configuration is loaded; so commander has no defaults and no parsers for them.
+ */
+export function addConfigOptions(command: Command): Command {
+  command.option('--config <FILE>', 'configuration file (.xml, .yaml, .yml or .json)');
+  for (const { flag, argument, path, help } of FLAG_RULES) {
+    const leaf = leafAt(path);
+    const usage = `${flag} <${argument}>`;
+    const fallback = ` (default: ${formatDefault(leaf)})`;
+    if (leaf.kind === 'list') {
+      const collect = (value: string, before: string[] = []) => [...before, value];
+      command.option(usage, `${help}, repeatable${fallback}`, collect);
+    } else {
+      command.option(usage, `${help}${fallback}`);
+    }
+  }
+  return command;
+}
+
+/** The name under which commander keeps an option's value: `--log-level` as `logLevel`. */
+function optionKey(flag: string): string {
+  return flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The settings among a command's option values (`command.opts()`); other options are ignored. */
+export function flagSettings(options: Readonly<Record<string, unknown>>): FlagSetting[] {
+  const settings: FlagSetting[] = [];
+  for (const { flag, path } of FLAG_RULES) {
+    const value = options[optionKey(flag)];
+    if (typeof value === 'string') settings.push({ flag, path, text: value });
+    else if (Array.isArray(value)) settings.push({ flag, path, text: value.map(String) });
+  }
+  return settings;
+}
+
+/** Reads the settings that flags give. */
+export function readFlags(flags: readonly FlagSetting[], problems: ProblemList): Layer {
+  const layer = new Layer();
+  for (const { flag, path, text } of flags) {
+    layer.take(
+      leafAt(path),
+      typeof text === 'string' ? text : [...text],
+      'textual',
+      flag,
+      problems,
+    );
+  }
+  return layer;
+}

@@ -1,0 +1,54 @@
+/** What must hold between settings, each of which is valid by itself. */
+import { resolve } from './resolve.js';
+import type { Config } from './schema.js';
+
+export interface Relation {
+  /** The settings concerned. */
+  readonly paths: readonly string[];
+  /** What is wrong, or undefined when nothing is. */
+  readonly check: (config: Config) => string | undefined;
+}
+
+export const RELATIONS: readonly Relation[] = [
+  {
+    paths: ['announce.minIntervalSeconds', 'announce.intervalSeconds'],
+    check({ announce }) {
+      const { minIntervalSeconds, intervalSeconds } = announce;
+      if (minIntervalSeconds <= intervalSeconds) return undefined;
+      return `expected announce.minIntervalSeconds (${minIntervalSeconds}) to be at most announce.intervalSeconds (${intervalSeconds})`;
+    },
+  },
+  {
+    paths: ['announce.peerTtlSeconds', 'announce.intervalSeconds', 'announce.intervalJitter'],
+    check(config) {
+      const { announce } = resolve(config, { hostname: '' });
+      const { peerTtlSeconds, intervalSeconds, intervalJitter } = announce;
+      // A client that was told the longest interval must still be known when it comes back.
+      const longest = Math.floor(intervalSeconds + intervalSeconds * intervalJitter);
+      if (peerTtlSeconds > longest) return undefined;
+      return `expected announce.peerTtlSeconds (${peerTtlSeconds}) to be more than the longest interval that a client is told (${longest}: announce.intervalSeconds with announce.intervalJitter)`;
+    },
+  },
+  {
+    paths: ['announce.numwantDefault', 'announce.numwantMax'],
+    check({ announce }) {
+      const { numwantDefault, numwantMax } = announce;
+      if (numwantDefault <= numwantMax) return undefined;
+      return `expected announce.numwantDefault (${numwantDefault}) to be at most announce.numwantMax (${numwantMax})`;
+    },
+  },
+  {
+    paths: ['http.proxyProtocol', 'http.trustedProxies'],
+    check({ http }) {
+      if (!http.proxyProtocol || http.trustedProxies.length > 0) return undefined;
+      return 'expected http.trustedProxies to name the proxies when http.proxyProtocol is true; it is empty';
+    },
+  },
+  {
+    paths: ['store.shards', 'limits.swarmsMax'],
+    check({ store, limits }) {
+      if (store.shards <= limits.swarmsMax) return undefined;
+      return `expected store.shards (${store.shards}) to be at most limits.swarmsMax (${limits.swarmsMax})`;
+    },
+  },
+];

@@ -1,0 +1,215 @@
+/**
+ * Every setting: its place, its kind, its default, its meaning. The typed configuration, the JSON
+ * Schema, the printed files, the names in the environment and the table in docs/configuration.md
+ * all come from here. A top-level section may be added without touching anything else.
+ */
+import { z } from 'zod';
+import { REPLY_PEERS_MAX } from '../protocol/announce.js';
+import * as leaves from './leaves.js';
+
+/** Longest interval that may be told to clients. */
+export const INTERVAL_SECONDS_MAX = 28_800;
+/** Longest peer expiry: one and a half times the longest interval. */
+export const PEER_TTL_SECONDS_MAX = 43_200;
+/** Below a half, so that the default expiry outlives the longest interval that a client is told. */
+export const INTERVAL_JITTER_MAX = 0.4;
+/** At about 130 bytes an entry, this many fit the body buffer of 64 KiB. */
+export const SCRAPE_HASHES_MAX = 400;
+
+const DAY_SECONDS = 86_400;
+
+const log = z.strictObject({
+  level: leaves
+    .choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('The least severe log lines that are written.'),
+  format: leaves
+    .choice(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe('How log lines look; auto is pretty on a terminal and JSON elsewhere.'),
+});
+
+const admin = z.strictObject({
+  listen: leaves
+    .listenOrOff()
+    .default('127.0.0.1:6970')
+    .describe('Where the admin API, the metrics and the health checks are served.'),
+  tokenFile: leaves
+    .line('a path', 0, 4_096)
+    .default('')
+    .describe('File with the bearer token; empty keeps it in the data directory.'),
+});
+
+const http = z.strictObject({
+  listen: leaves
+    .listenList()
+    .default(['*:6969'])
+    .describe('Where announces and scrapes are served over HTTP.'),
+  connectionsMax: leaves
+    .whole(1, 1_000_000)
+    .default(20_000)
+    .describe('Open client connections, all listeners and workers together.'),
+  headerBytesMax: leaves
+    .whole(1_024, 65_536)
+    .default(8_192)
+    .describe('Longest request line and headers together, in bytes.'),
+  requestTimeoutSeconds: leaves
+    .whole(1, 300)
+    .default(10)
+    .describe('How long a client may take to send one request, in seconds.'),
+  keepAliveSeconds: leaves
+    .whole(1, 3_600)
+    .default(30)
+    .describe('How long an idle connection is kept for the next request, in seconds.'),
+  requestsPerConnectionMax: leaves
+    .whole(1, 1_000_000)
+    .default(1_000)
+    .describe('Requests answered on one connection before it is closed.'),
+  announcePaths: leaves
+    .announcePathList()
+    .default(['/announce'])
+    .describe('Paths that take announces, such as /announce.php or /{key}/announce.'),
+  trustedProxies: leaves
+    .networkList()
+    .default([])
+    .describe('Proxies whose word about the address of a client is believed.'),
+  proxyProtocol: leaves
+    .yesNo()
+    .default(false)
+    .describe('Whether connections from trusted proxies begin with a PROXY protocol header.'),
+  scrapeHashesMax: leaves
+    .whole(1, SCRAPE_HASHES_MAX)
+    .default(100)
+    .describe('Info hashes answered in one scrape.'),
+  fullScrape: leaves
+    .yesNo()
+    .default(false)
+    .describe('Whether a scrape without an info hash lists every swarm.'),
+});
+
+const udp = z.strictObject({
+  listen: leaves
+    .listenList()
+    .default(['*:6969'])
+    .describe('Where announces and scrapes are served over UDP.'),
+  receiveBufferBytes: leaves
+    .whole(0, 1_073_741_824, '; 0 keeps the default of the system')
+    .default(0)
+    .describe('Receive buffer asked of the system for each socket, in bytes.'),
+});
+
+const announce = z.strictObject({
+  intervalSeconds: leaves
+    .whole(1, INTERVAL_SECONDS_MAX)
+    .default(1_800)
+    .describe('Time between two announces that clients are asked for, in seconds.'),
+  minIntervalSeconds: leaves
+    .whole(0, INTERVAL_SECONDS_MAX, '; 0 is half of the interval')
+    .default(0)
+    .describe('Shortest time between two announces that clients should keep to, in seconds.'),
+  peerTtlSeconds: leaves
+    .whole(0, PEER_TTL_SECONDS_MAX, '; 0 is one and a half times the interval')
+    .default(0)
+    .describe('Time after its last announce at which a peer is forgotten, in seconds.'),
+  intervalJitter: leaves
+    .share(INTERVAL_JITTER_MAX)
+    .default(0.1)
+    .describe('Share of the interval by which it varies, so that announces spread out.'),
+  numwantDefault: leaves
+    .whole(0, REPLY_PEERS_MAX)
+    .default(50)
+    .describe('Peers in a reply to a client that does not say how many it wants.'),
+  numwantMax: leaves.whole(0, REPLY_PEERS_MAX).default(200).describe('Most peers in a reply.'),
+  trustedIpSources: leaves
+    .networkList()
+    .default([])
+    .describe('Clients whose ip=, ipv4= and ipv6= parameters are believed.'),
+});
+
+const limits = z.strictObject({
+  peersMax: leaves
+    .whole(1_000, 450_000_000)
+    .default(10_000_000)
+    .describe('Peers kept, all swarms together; memory is reserved for them at start.'),
+  swarmsMax: leaves.whole(1_000, 64_000_000).default(2_000_000).describe('Swarms kept.'),
+});
+
+const store = z.strictObject({
+  saveSeconds: leaves
+    .whole(1, DAY_SECONDS)
+    .default(60)
+    .describe('Time between two saves of the swarm store, in seconds.'),
+  emptySwarmSeconds: leaves
+    .whole(0, 366 * DAY_SECONDS)
+    .default(DAY_SECONDS)
+    .describe('How long a swarm without peers is remembered for its downloads, in seconds.'),
+  shards: leaves
+    .powerOfTwo(1_024)
+    .default(64)
+    .describe('Parts of the swarm store, each with its own lock.'),
+});
+
+export const configSchema = z.strictObject({
+  name: leaves
+    .line('a name', 0, 255)
+    .default('')
+    .describe('Name of this node in logs and on pages; empty is the name of the host.'),
+  data: leaves
+    .line('a path', 1, 4_096)
+    .default('./trackerbt-data')
+    .describe('Directory for saved state; one process uses it at a time.'),
+  user: leaves
+    .line('a user', 0, 64)
+    .default('')
+    .describe('User to become once the ports are bound; empty keeps the user.'),
+  advertise: leaves
+    .hostList()
+    .default([])
+    .describe('Addresses of this node for others to use; empty is what it is bound to.'),
+  workers: leaves
+    .whole(0, 256, '; 0 chooses by the number of cores')
+    .default(0)
+    .describe('Worker threads that serve clients.'),
+  io: leaves
+    .choice(['auto', 'fast', 'portable'])
+    .default('auto')
+    .describe('Sockets by system calls (fast, Linux) or by Node.js (portable); auto tries fast.'),
+  log: log.prefault({}).describe('Logging.'),
+  admin: admin.prefault({}).describe('The listener for operators.'),
+  http: http.prefault({}).describe('The HTTP tracker.'),
+  udp: udp.prefault({}).describe('The UDP tracker.'),
+  announce: announce.prefault({}).describe('What an announce is answered.'),
+  limits: limits.prefault({}).describe('Bounds of what is kept in memory.'),
+  store: store.prefault({}).describe('The swarm store.'),
+});
+
+export type DeepReadonly<T> = T extends (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** A valid configuration, frozen all the way down. Zeros and '' that stand for a rule are kept. */
+export type Config = DeepReadonly<z.output<typeof configSchema>>;
+
+/** The JSON Schema (draft 2020-12) of a configuration file. */
+export function configJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(configSchema, {
+    io: 'input',
+    override: ({ zodSchema, jsonSchema }) => {
+      // Members whose name starts with two slashes are comments.
+      if (jsonSchema.type === 'object') jsonSchema.patternProperties = { '^//': {} };
+      if (leaves.expectations.get(zodSchema)?.offMeansEmpty) {
+        const { type, items, maxItems } = jsonSchema;
+        delete jsonSchema.type;
+        delete jsonSchema.items;
+        delete jsonSchema.maxItems;
+        const asList = { type, items, maxItems } as typeof jsonSchema;
+        jsonSchema.anyOf = [asList, { const: 'off' }];
+      }
+    },
+  });
+  schema.title = 'trackerbt configuration';
+  schema.properties = { $schema: { type: 'string' }, ...schema.properties };
+  return schema;
+}

@@ -1,0 +1,129 @@
+/**
+ * The keeper: the thread that expires peers a bit at a time, saves the store, and says when it is
+ * full.
+ */
+import { RateGate, SWALLOWED } from '../lib/rate-gate.js';
+import { Expiry } from '../swarm/expiry.js';
+import { saveSnapshot } from '../swarm/snapshot-writer.js';
+import { SwarmStore } from '../swarm/swarm-store.js';
+import { storeTotals } from '../swarm/totals.js';
+import { randomSeed } from './random-seed.js';
+import type { KeeperTask } from './task.js';
+import type { RunningWorker, WorkerContext } from './worker-context.js';
+
+const TICK_MS = 200;
+/** Peers looked at under one lock: some tens of microseconds. */
+const STEP_PEERS = 1_000;
+/** A whole pass over the store takes an eighth of the time that peers live, within these bounds. */
+const PASS_SECONDS_MIN = 0.5;
+const PASS_SECONDS_MAX = 30;
+/** Empty index slots that cost as much as a peer (walk.ts). */
+const SLOTS_PER_PEER = 16;
+const FULL_LOG_SECONDS = 60;
+/** A shard that stays locked for so long is locked by a thread that died. */
+const LOCK_TIMEOUT_MS = 5_000;
+
+export function startKeeper(task: KeeperTask, context: WorkerContext): RunningWorker {
+  const keeper = new Keeper(task, context);
+  keeper.start();
+  return keeper;
+}
+
+class Keeper implements RunningWorker {
+  readonly #task: KeeperTask;
+  readonly #context: WorkerContext;
+  readonly #store: SwarmStore;
+  readonly #expiry: Expiry;
+  readonly #fullGate: RateGate;
+  #timer: NodeJS.Timeout | undefined;
+  #nextSaveSeconds = 0;
+  #droppedFull = 0;
+  #droppedFullSaid = 0;
+  /** The last save was of an empty store: no need to save that again. */
+  #savedEmpty = false;
+
+  constructor(task: KeeperTask, context: WorkerContext) {
+    this.#task = task;
+    this.#context = context;
+    this.#store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
+    this.#expiry = new Expiry(this.#store, task);
+    this.#fullGate = new RateGate({ intervalSeconds: FULL_LOG_SECONDS }, context);
+  }
+
+  start(): void {
+    this.#nextSaveSeconds = this.#context.clock.monotonicSeconds() + this.#task.saveSeconds;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#context.send({ type: 'started', addresses: [] });
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#setTime();
+    this.#save();
+  }
+
+  #tick(): void {
+    this.#setTime();
+    this.#expire();
+    this.#sayFull();
+    if (this.#store.seconds < this.#nextSaveSeconds) return;
+    this.#nextSaveSeconds = this.#store.seconds + this.#task.saveSeconds;
+    const { peers, swarms } = storeTotals(this.#store);
+    if (peers + swarms === 0 && this.#savedEmpty) return;
+    this.#savedEmpty = peers + swarms === 0;
+    this.#save();
+  }
+
+  #setTime(): void {
+    const { clock } = this.#context;
+    this.#store.setTime(clock.monotonicSeconds(), clock.wallMs());
+  }
+
+  /** Looks at this tick's share of the store. */
+  #expire(): void {
+    const { limits, index } = this.#store;
+    const slots = limits.shards * index.slotsTotal;
+    const peers = storeTotals(this.#store).peers + slots / SLOTS_PER_PEER;
+    const passSeconds = Math.min(
+      PASS_SECONDS_MAX,
+      Math.max(PASS_SECONDS_MIN, this.#task.peerTtlSeconds / 8),
+    );
+    // A step ends with its shard, so a pass is no fewer steps than there are shards.
+    const stepsPerPass = peers / STEP_PEERS + limits.shards;
+    const steps = Math.ceil((stepsPerPass * TICK_MS) / (passSeconds * 1000));
+    for (let i = 0; i < steps; i++) this.#expiry.step(STEP_PEERS);
+  }
+
+  #sayFull(): void {
+    this.#droppedFull = storeTotals(this.#store).droppedFull;
+    const refused = this.#droppedFull - this.#droppedFullSaid;
+    if (refused === 0 || this.#fullGate.pass() === SWALLOWED) return;
+    this.#droppedFullSaid = this.#droppedFull;
+    const { peersMax, swarmsMax } = this.#store.limits;
+    const { peers, swarms } = storeTotals(this.#store);
+    this.#context.log.log(
+      'warn',
+      'the swarm store is full: new peers are answered but not stored; raise limits.peersMax or limits.swarmsMax',
+      { refused, peers, peersMax, swarms, swarmsMax },
+    );
+  }
+
+  #save(): void {
+    const { clock, send } = this.#context;
+    const startMs = performance.now();
+    const report = { peers: 0, bytes: 0 };
+    let reason: string | undefined;
+    try {
+      const options = { wallMs: clock.wallMs(), lockTimeoutMs: LOCK_TIMEOUT_MS };
+      Object.assign(report, saveSnapshot(this.#store, this.#task.snapshotPath, options));
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    const seconds = (performance.now() - startMs) / 1000;
+    const done = { ...report, seconds, atMs: Date.now() };
+    send({
+      type: 'saved',
+      report: reason === undefined ? { ok: true, ...done } : { ok: false, ...done, reason },
+    });
+  }
+}

@@ -1,0 +1,44 @@
+/** The file that a tracker's store is kept in between two runs, `tracker/store.snapshot`. */
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/log.js';
+import { SnapshotDamagedError } from '../swarm/snapshot-format.js';
+import { loadSnapshot } from '../swarm/snapshot-reader.js';
+import type { SwarmStore } from '../swarm/swarm-store.js';
+
+/** Makes `tracker/` in the data directory and returns the path of the snapshot in it. */
+export function prepareSnapshotPath(dataDirectory: string): string {
+  const directory = join(dataDirectory, 'tracker');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return join(directory, 'store.snapshot');
+}
+
+/**
+ * Loads what the last run saved. A damaged file is renamed, so that somebody can look at it and the
+ * next save does not destroy it, and the store stays empty. Throws when the file is there and
+ * cannot be read at all.
+ */
+export function loadSavedStore(
+  store: SwarmStore,
+  path: string,
+  peerTtlSeconds: number,
+  { clock, logger }: { clock: Clock; logger: Logger },
+): void {
+  if (!existsSync(path)) return;
+  const startMs = performance.now();
+  store.setTime(clock.monotonicSeconds(), clock.wallMs());
+  try {
+    const result = loadSnapshot(store, path, { peerTtlSeconds, wallMs: clock.wallMs() });
+    const seconds = Math.round(performance.now() - startMs) / 1000;
+    logger.info({ path, ...result, seconds }, 'loaded the saved store');
+  } catch (error) {
+    if (!(error instanceof SnapshotDamagedError)) throw error;
+    const aside = `${path}.damaged-${new Date(clock.wallMs()).toISOString().replaceAll(':', '')}`;
+    renameSync(path, aside);
+    logger.error(
+      { path, aside, reason: error.message },
+      'the saved store is damaged: set aside, starting with an empty store',
+    );
+  }
+}

@@ -1,0 +1,160 @@
+/** Answers the admin listener's questions about a tracker from shared memory. */
+import type {
+  AdminSource,
+  DigestView,
+  Health,
+  SwarmView,
+  TrackerStats,
+} from '../admin/admin-source.js';
+import { FrontendCounters, sumCounters } from '../frontend/counters.js';
+import type { Clock } from '../lib/clock.js';
+import type { StoreMemory } from '../swarm/layout.js';
+import { lookUpSwarm } from '../swarm/lookup.js';
+import { PeerQuery } from '../swarm/query.js';
+import { SwarmStore } from '../swarm/swarm-store.js';
+import { storeTotals } from '../swarm/totals.js';
+import { sumTrackerCounters } from '../tracker/counters.js';
+import type { SaveReport } from './message.js';
+import { MAIN_THREAD } from './plan.js';
+import { randomSeed } from './random-seed.js';
+import type { SocketTask } from './task.js';
+import { VERSION } from './version.js';
+
+export class TrackerSource implements AdminSource {
+  /** Set by the process as it goes through its life. */
+  serving = false;
+  failure: string | undefined;
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #store: SwarmStore;
+  readonly #memory: StoreMemory;
+  readonly #startSeconds: number;
+  readonly #query = new PeerQuery();
+  #trackerCounts: Float64Array[] = [];
+  #frontendCounts: FrontendCounters[] = [];
+  #save: TrackerStats['save'] = { lastAt: 0, lastSeconds: 0, bytes: 0, failures: 0 };
+
+  constructor(name: string, { memory, clock }: { memory: StoreMemory; clock: Clock }) {
+    this.#name = name;
+    this.#clock = clock;
+    this.#memory = memory;
+    this.#store = new SwarmStore(memory, { thread: MAIN_THREAD, seed: randomSeed() });
+    this.#startSeconds = clock.monotonicSeconds();
+  }
+
+  /** The main thread's view of the store. */
+  get store(): SwarmStore {
+    return this.#store;
+  }
+
+  /** Names the workers whose counters are summed. */
+  setWorkers(tasks: readonly SocketTask[]): void {
+    this.#trackerCounts = tasks.map((task) => new Float64Array(task.trackerCounts));
+    this.#frontendCounts = tasks.map((task) => new FrontendCounters(task.frontendCounts));
+  }
+
+  noteSave(report: SaveReport): void {
+    this.#save = report.ok
+      ? {
+          lastAt: report.atMs,
+          lastSeconds: report.seconds,
+          bytes: report.bytes,
+          failures: this.#save.failures,
+        }
+      : { ...this.#save, failures: this.#save.failures + 1 };
+  }
+
+  ready(): boolean {
+    return this.serving;
+  }
+
+  healthy(): Health {
+    return this.failure === undefined ? { ok: true } : { ok: false, reason: this.failure };
+  }
+
+  stats(): TrackerStats {
+    const tracker = sumTrackerCounters(this.#trackerCounts);
+    const frontend = sumCounters(this.#frontendCounts);
+    return {
+      name: this.#name,
+      version: VERSION,
+      role: 'tracker',
+      uptimeSeconds: this.#clock.monotonicSeconds() - this.#startSeconds,
+      store: this.#storeStats(),
+      udp: {
+        packets: frontend.udpPacketsIn,
+        connects: tracker.udpConnects,
+        announces: tracker.udpAnnounces,
+        scrapes: tracker.udpScrapes,
+        errors: tracker.udpErrors,
+        drops: {
+          junk: tracker.udpJunk,
+          bad_connection_id: tracker.udpBadConnectionIds,
+          source_port: frontend.udpDropsSourcePort,
+          source_address: frontend.udpDropsSource,
+          send_queue: frontend.udpDropsSendQueue,
+          send_error: frontend.udpSendErrors,
+        },
+      },
+      http: {
+        requests: frontend.httpRequests,
+        announces: tracker.httpAnnounces,
+        scrapes: tracker.httpScrapes,
+        failures: tracker.httpFailures,
+        drops: {
+          not_found: tracker.httpNotFound,
+          malformed: frontend.httpMalformed,
+          timeout: frontend.httpTimeouts,
+          slow_reader: frontend.httpSlowReaders,
+          evicted: frontend.httpConnectionsEvicted,
+          proxy_header: frontend.httpProxyHeadersRefused,
+        },
+        connections: frontend.httpConnectionsOpen,
+        connectionsTotal: frontend.httpConnectionsTotal,
+        connectionsRefused: frontend.httpConnectionsRefused,
+      },
+      save: this.#save,
+      memory: { rss: process.memoryUsage.rss() },
+    };
+  }
+
+  swarm(infoHash: Uint8Array, withPeers: boolean, limit: number): SwarmView | undefined {
+    this.#query.setInfoHash(infoHash, 0);
+    this.#store.setTime(this.#clock.monotonicSeconds(), this.#clock.wallMs());
+    const found = lookUpSwarm(this.#store, this.#query.infoHash, withPeers ? limit : 0);
+    if (found === undefined) return undefined;
+    const { seeders, leechers, partialSeeds, downloads } = found.counts;
+    const view = { seeders, leechers, partialSeeds, downloads, webPeers: 0 };
+    if (!withPeers) return view;
+    // Until there is a cluster, this node heard every peer.
+    const peers = found.peers.map(({ ip, port, seeder, ageSeconds }) => ({
+      ip,
+      port,
+      seeder,
+      ageSeconds,
+      origin: this.#name,
+    }));
+    return { ...view, peers };
+  }
+
+  digest(): DigestView {
+    const { peers, swarms } = storeTotals(this.#store);
+    return { peers, swarms, digest: '' };
+  }
+
+  #storeStats(): TrackerStats['store'] {
+    const { arenaBytes, expired: _, ...totals } = storeTotals(this.#store);
+    const { peersMax, swarmsMax } = this.#memory.limits;
+    const { control, index, records, segments } = this.#memory;
+    const arenaReserved = segments.reduce((sum, segment) => sum + segment.byteLength, 0);
+    const tables = control.byteLength + index.byteLength + records.byteLength;
+    return {
+      ...totals,
+      webPeers: 0,
+      peersMax,
+      swarmsMax,
+      bytesCommitted: arenaBytes,
+      bytesReserved: arenaReserved + tables,
+    };
+  }
+}

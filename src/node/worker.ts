@@ -1,0 +1,44 @@
+/** Where every worker thread begins: runs the task that it was given. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../lib/assert.js';
+import { SystemClock } from '../lib/clock.js';
+import { PostedLog } from '../lib/log-sink.js';
+import { startKeeper } from './keeper.js';
+import type { MainMessage, WorkerMessage } from './message.js';
+import { startHttp, startUdp } from './socket-worker.js';
+import type { WorkerTask } from './task.js';
+import type { RunningWorker, WorkerContext } from './worker-context.js';
+
+/** Log lines that one worker may post in a second. */
+const LOG_LINES_PER_SECOND = 50;
+
+const port = parentPort;
+assert(port !== null, 'a worker runs in a worker thread');
+const send = (message: WorkerMessage): void => port.postMessage(message);
+
+function fail(error: unknown): void {
+  const { code } = error as { code?: unknown };
+  const message = error instanceof Error ? error.message : String(error);
+  send({ type: 'failed', message, ...(typeof code === 'string' ? { code } : {}) });
+}
+
+async function run(task: WorkerTask): Promise<void> {
+  const clock = new SystemClock();
+  const log = new PostedLog(
+    { level: task.logLevel, linesPerSecondMax: LOG_LINES_PER_SECOND },
+    { post: (line) => send({ type: 'log', line }), clock },
+  );
+  const context: WorkerContext = { log, clock, send, fail };
+  let running: RunningWorker;
+  if (task.kind === 'udp') running = await startUdp(task, context);
+  else if (task.kind === 'http') running = await startHttp(task, context);
+  else running = startKeeper(task, context);
+  port?.once('message', (_message: MainMessage) => {
+    running.stop().then(() => {
+      send({ type: 'stopped' });
+      port?.close();
+    }, fail);
+  });
+}
+
+run(workerData as WorkerTask).catch(fail);

@@ -1,0 +1,33 @@
+/**
+ * What a worker counts about its work, in cells of shared memory that only it writes and the main
+ * thread reads. A cell is a float: whole numbers up to 2^53, read and written in one piece.
+ */
+export const TrackerCounter = {
+  udpConnects: 0,
+  udpAnnounces: 1,
+  udpScrapes: 2,
+  udpErrors: 3,
+  /** Too short, wrong magic: nothing that a client of this protocol sends. */
+  udpJunk: 4,
+  /** Connection ids that were made up, came from elsewhere, or were too old. */
+  udpBadConnectionIds: 5,
+  httpAnnounces: 6,
+  httpScrapes: 7,
+  httpFailures: 8,
+  httpNotFound: 9,
+} as const;
+export type TrackerCounterName = keyof typeof TrackerCounter;
+
+export const TRACKER_COUNTER_COUNT = Object.keys(TrackerCounter).length;
+export const TRACKER_COUNTER_BYTES = TRACKER_COUNTER_COUNT * Float64Array.BYTES_PER_ELEMENT;
+
+/** Sums the cells of several workers, by name. */
+export function sumTrackerCounters(
+  workers: readonly Float64Array[],
+): Record<TrackerCounterName, number> {
+  const entries = Object.entries(TrackerCounter).map(([name, index]) => [
+    name,
+    workers.reduce((sum, cells) => sum + cells[index], 0),
+  ]);
+  return Object.fromEntries(entries) as Record<TrackerCounterName, number>;
+}

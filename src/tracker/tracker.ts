@@ -1,0 +1,129 @@
+/**
+ * What a tracker decides: which peer an announce is about, what it may see, when it should come
+ * again. No sockets, no bytes on the wire. An announce passes frontend -> protocol -> here -> swarm.
+ */
+import type { CidrSet } from '../lib/cidr-set.js';
+import type { Clock } from '../lib/clock.js';
+import type { Endpoint } from '../lib/endpoint.js';
+import { Prng } from '../lib/prng.js';
+import {
+  AnnounceEvent,
+  type AnnounceReply,
+  type AnnounceRequest,
+  type ScrapeEntry,
+} from '../protocol/announce.js';
+import { Failure } from '../protocol/failure.js';
+import { PeerQuery } from '../swarm/query.js';
+import type { SwarmStore } from '../swarm/swarm-store.js';
+
+export interface TrackerOptions {
+  /** Seconds between two announces of a peer. */
+  readonly intervalSeconds: number;
+  readonly minIntervalSeconds: number;
+  /** Share of the interval, 0 to 1, by which it is shortened at random: clients must not march in step. */
+  readonly intervalJitter: number;
+  readonly numwantDefault: number;
+  readonly numwantMax: number;
+}
+
+export interface TrackerDependencies {
+  readonly store: SwarmStore;
+  readonly clock: Clock;
+  /** Sources whose claim of another address (`ip=`) is believed. */
+  readonly trustedIpSources: CidrSet;
+  readonly seed: number;
+}
+
+export class Tracker {
+  /** Wall time of this batch, in ms. */
+  wallMs = 0;
+  readonly #options: TrackerOptions;
+  readonly #store: SwarmStore;
+  readonly #clock: Clock;
+  readonly #trustedIpSources: CidrSet;
+  readonly #random: Prng;
+  readonly #query = new PeerQuery();
+
+  constructor(options: TrackerOptions, dependencies: TrackerDependencies) {
+    this.#options = options;
+    this.#store = dependencies.store;
+    this.#clock = dependencies.clock;
+    this.#trustedIpSources = dependencies.trustedIpSources;
+    this.#random = new Prng(dependencies.seed);
+  }
+
+  /** Reads the clock for everything until the next call. */
+  beginBatch(): void {
+    this.wallMs = this.#clock.wallMs();
+    this.#store.setTime(this.#clock.monotonicSeconds(), this.wallMs);
+  }
+
+  /**
+   * Handles an announce from `source` and fills `reply`: peers of the `families` (WantFamily) up to
+   * `numwantMax` of them, or fewer by configuration. Returns why it is refused, or Failure.none.
+   */
+  announce(
+    request: AnnounceRequest,
+    source: Endpoint,
+    families: number,
+    numwantMax: number,
+    reply: AnnounceReply,
+  ): Failure {
+    const stopped = request.event === AnnounceEvent.stopped;
+    if (request.port === 0 && !stopped) return Failure.portInvalid;
+    const query = this.#query;
+    query.setInfoHash(request.infoHash, 0);
+    query.stopped = stopped;
+    query.seeder = request.leftIsZero;
+    query.partialSeed = request.event === AnnounceEvent.paused;
+    query.completed = request.event === AnnounceEvent.completed && request.leftIsZero;
+    query.families = families;
+    const wanted = request.numwant < 0 ? this.#options.numwantDefault : request.numwant;
+    query.numwant = Math.min(wanted, this.#options.numwantMax, numwantMax);
+    this.#setPeer(request, source);
+    this.#store.announce(query, reply);
+    reply.external.copyFrom(source);
+    reply.intervalSeconds = this.#interval();
+    reply.minIntervalSeconds = Math.min(this.#options.minIntervalSeconds, reply.intervalSeconds);
+    return Failure.none;
+  }
+
+  /** Fills `entry` with the counts of the swarm whose info hash stands at `at`. */
+  scrape(hashes: Uint8Array, at: number, entry: ScrapeEntry): void {
+    this.#query.setInfoHash(hashes, at);
+    this.#store.scrape(this.#query.infoHash, entry);
+  }
+
+  /** Seconds after which a client that was refused may ask again. */
+  get intervalSeconds(): number {
+    return this.#options.intervalSeconds;
+  }
+
+  /** Whose announce it is: the source's, or the address that a trusted source claims. */
+  #setPeer(request: AnnounceRequest, source: Endpoint): void {
+    const { claimed4, claimed6 } = request;
+    const claims = claimed4.family !== 0 || claimed6.family !== 0;
+    if (!claims || !this.#trustedIpSources.has(source)) {
+      this.#fillPeer(source, request.port);
+      return;
+    }
+    // Both claimed: the one of the source's family, so that either way in gives the same peer.
+    const first = source.family === 6 && claimed6.family !== 0 ? claimed6 : claimed4;
+    this.#fillPeer(first.family !== 0 ? first : claimed6, request.port);
+  }
+
+  #fillPeer(address: Endpoint, port: number): void {
+    const query = this.#query;
+    const length = address.family === 4 ? 4 : 16;
+    query.family = address.family === 4 ? 4 : 6;
+    for (let i = 0; i < length; i++) query.wireBytes[i] = address.bytes[i];
+    query.wireBytes[length] = port >>> 8;
+    query.wireBytes[length + 1] = port;
+  }
+
+  #interval(): number {
+    const { intervalSeconds, intervalJitter } = this.#options;
+    const spread = Math.floor(intervalSeconds * intervalJitter);
+    return spread === 0 ? intervalSeconds : intervalSeconds - this.#random.below(spread + 1);
+  }
+}
