@@ -1,0 +1,92 @@
+/**
+ * What a frontend counts, as cells that another thread may read.
+ *
+ * ```
+ * Float64Array, 8 bytes a cell: cell i holds counter i; whole numbers up to 2^53
+ * ```
+ *
+ * One worker writes a set of cells and nobody else does, so no atomics are needed; a 64-bit load of
+ * an aligned double is whole on every machine that runs Node. Cells of several workers are summed.
+ * All but `...Open` only ever grow.
+ */
+
+/** Cell numbers. */
+export const FrontendCounter = {
+  udpPacketsIn: 0,
+  udpPacketsOut: 1,
+  udpBytesIn: 2,
+  udpBytesOut: 3,
+  /** Handled, and nothing was to be sent: junk, or an unproven address. */
+  udpUnanswered: 4,
+  /** Dropped: source port 0, to which nothing can be sent. */
+  udpDropsSourcePort: 5,
+  /** Dropped: the source address could not be read. */
+  udpDropsSource: 6,
+  /** Dropped unhandled: all reply buffers wait for the system's send queue. */
+  udpDropsSendQueue: 7,
+  udpSendErrors: 8,
+  udpReceiveErrors: 9,
+  /** A local address that could not be bound (its packets reach the catch-all), or was lost. */
+  udpLocalAddressErrors: 10,
+  udpSocketsOpen: 11,
+  httpConnectionsOpen: 12,
+  httpConnectionsTotal: 13,
+  /** Closed at once: the bound on connections was reached. */
+  httpConnectionsRefused: 14,
+  /** Half-open connections that made room for new ones at the bound. */
+  httpConnectionsEvicted: 15,
+  /** Connections of a trusted proxy without a valid PROXY header. */
+  httpProxyHeadersRefused: 16,
+  httpAcceptErrors: 17,
+  httpRequests: 18,
+  httpResponsesOk: 19,
+  httpResponsesClientError: 20,
+  httpResponsesServerError: 21,
+  /** Requests that were not complete in time (408). */
+  httpTimeouts: 22,
+  /** Bytes that are not HTTP (400) or too many headers (431). */
+  httpMalformed: 23,
+  /** Closed: the client did not read its replies in time, or queued too many. */
+  httpSlowReaders: 24,
+  httpBytesIn: 25,
+  httpBytesOut: 26,
+} as const;
+export type FrontendCounterName = keyof typeof FrontendCounter;
+export type FrontendCounterIndex = (typeof FrontendCounter)[FrontendCounterName];
+
+export const FRONTEND_COUNTER_COUNT = Object.keys(FrontendCounter).length;
+export const FRONTEND_COUNTER_BYTES = FRONTEND_COUNTER_COUNT * Float64Array.BYTES_PER_ELEMENT;
+
+/** The cells of one worker. The worker writes them; any thread that shares the buffer reads. */
+export class FrontendCounters {
+  readonly cells: Float64Array;
+
+  /** `buffer` holds at least `FRONTEND_COUNTER_BYTES` from `byteOffset`, a multiple of 8. */
+  constructor(
+    buffer: SharedArrayBuffer | ArrayBuffer = new ArrayBuffer(FRONTEND_COUNTER_BYTES),
+    byteOffset = 0,
+  ) {
+    this.cells = new Float64Array(buffer, byteOffset, FRONTEND_COUNTER_COUNT);
+  }
+
+  count(index: FrontendCounterIndex): void {
+    this.cells[index]++;
+  }
+
+  add(index: FrontendCounterIndex, amount: number): void {
+    this.cells[index] += amount;
+  }
+
+  get(name: FrontendCounterName): number {
+    return this.cells[FrontendCounter[name]];
+  }
+}
+
+/** The sum of several workers' counters, by name. */
+export function sumCounters(
+  workers: readonly FrontendCounters[],
+): Record<FrontendCounterName, number> {
+  const names = Object.keys(FrontendCounter) as FrontendCounterName[];
+  const sums = names.map((name) => [name, workers.reduce((sum, w) => sum + w.get(name), 0)]);
+  return Object.fromEntries(sums) as Record<FrontendCounterName, number>;
+}

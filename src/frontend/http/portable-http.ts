@@ -1,0 +1,272 @@
+/** The HTTP frontend on node's own HTTP server: works on every system that node runs on. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import { Endpoint } from '../../lib/endpoint.js';
+import { FrontendCounter, FrontendCounters } from '../counters.js';
+import type { BoundAddress, FatalCallback, Frontend } from '../frontend.js';
+import type { HttpHandler } from '../handler.js';
+import {
+  type BindAddress,
+  bindReserved,
+  formatAddress,
+  type ListenAddress,
+} from '../listen-address.js';
+import { listenError, systemCode } from '../listen-error.js';
+import { assertPortFree } from '../port-probe.js';
+import { ConnectionTable } from './connection-table.js';
+import type { HttpConnection } from './http-connection.js';
+import { HTTP_LIMITS, type HttpLimits } from './http-limits.js';
+import { type DecodeProxyHeader, readProxyHeader } from './proxy-gate.js';
+import { RequestResponder } from './request-responder.js';
+
+export interface PortableHttpOptions {
+  readonly listen: readonly ListenAddress[];
+  /** As for UDP: several workers bind the same addresses, which `reserveAddresses` settled. */
+  readonly shared?: boolean;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** How the address of a client behind proxies is found. All of it is up to whoever injects it. */
+export interface ProxyTrust {
+  /** True for the addresses of proxies that the operator listed. */
+  isTrusted(source: Endpoint): boolean;
+  /**
+   * Reads `X-Forwarded-For` (several are joined by commas). `client` holds the proxy's address and
+   * is filled with the client's; returns false, and the proxy's stays, when there is none.
+   */
+  readonly forwardedClient?: (header: string, client: Endpoint) => boolean;
+  /** Given when trusted proxies speak the PROXY protocol: then each of them must. */
+  readonly decodeProxyHeader?: DecodeProxyHeader;
+}
+
+export interface PortableHttpDependencies {
+  readonly handler: HttpHandler;
+  readonly onFatal: FatalCallback;
+  readonly counters?: FrontendCounters;
+  readonly proxies?: ProxyTrust;
+}
+
+type ConnectionListener = (this: Server, socket: Socket) => void;
+
+export class PortableHttp implements Frontend {
+  readonly counters: FrontendCounters;
+  readonly #options: PortableHttpOptions;
+  readonly #limits: HttpLimits;
+  readonly #proxies: ProxyTrust | undefined;
+  readonly #onFatal: FatalCallback;
+  readonly #table: ConnectionTable;
+  readonly #responder: RequestResponder;
+  readonly #proxied = new Endpoint();
+  #servers: Server[] = [];
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: PortableHttpOptions, deps: PortableHttpDependencies) {
+    this.#options = options;
+    this.#limits = { ...HTTP_LIMITS, ...options.limits };
+    this.#proxies = deps.proxies;
+    this.#onFatal = deps.onFatal;
+    this.counters = deps.counters ?? new FrontendCounters();
+    this.#table = new ConnectionTable(this.#limits, this.counters);
+    this.#responder = new RequestResponder(this.#limits, {
+      handler: deps.handler,
+      counters: this.counters,
+      forwardedClient: deps.proxies?.forwardedClient,
+    });
+  }
+
+  async start(): Promise<BoundAddress[]> {
+    const { listen, shared = false } = this.#options;
+    const probe = shared ? async (_: string, bind: BindAddress) => bind.port : assertPortFree;
+    const bound: BoundAddress[] = [];
+    try {
+      for (const address of listen) {
+        bound.push(
+          ...(await bindReserved('http', address, probe, (binds) => this.#bindAll(binds, shared))),
+        );
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return bound;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#responder.stopping = true;
+    // The close of node's HTTP server also cuts idle connections, and with them replies that the
+    // system has not taken yet. So only the listening ends here.
+    for (const server of this.#servers) NetServer.prototype.close.call(server);
+    await this.#table.drain(this.#limits.stopTimeoutMs);
+    // Now nothing is left to cut, and this ends the server's own timer.
+    for (const server of this.#servers) server.close();
+    this.#servers = [];
+  }
+
+  async #bindAll(binds: readonly BindAddress[], shared: boolean): Promise<BoundAddress[]> {
+    const opened: Server[] = [];
+    const bound: BoundAddress[] = [];
+    try {
+      for (const bind of binds) {
+        const server = this.#createServer();
+        bound.push(await this.#listen(server, bind, shared));
+        opened.push(server);
+      }
+    } catch (error) {
+      for (const server of opened) server.close();
+      throw error;
+    }
+    this.#servers.push(...opened);
+    return bound;
+  }
+
+  #listen(server: Server, bind: BindAddress, shared: boolean): Promise<BoundAddress> {
+    const { address, family, port } = bind;
+    const options = {
+      host: address,
+      port,
+      ipv6Only: family === 6,
+      exclusive: true,
+      backlog: this.#limits.backlog,
+      ...(shared ? { reusePort: true } : {}),
+    };
+    return new Promise((resolve, reject) => {
+      const refuse = (error: Error): void =>
+        reject(listenError(error, 'http', formatAddress(address, port)));
+      server.once('error', refuse);
+      server.listen(options, () => {
+        server.off('error', refuse);
+        server.on('error', this.#onServerError);
+        const name = server.address();
+        const found = name !== null && typeof name === 'object' ? name.port : port;
+        resolve({ address, family, port: found });
+      });
+    });
+  }
+
+  #createServer(): Server {
+    const limits = this.#limits;
+    const server = createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: limits.checkMs,
+      // Clients that leave the Host header out are served: nothing here depends on it.
+      requireHostHeader: false,
+      noDelay: true,
+    });
+    server.timeout = 0;
+    server.maxHeadersCount = limits.headersMax;
+    // Node's own listener, which starts its parser, runs when we have let the connection in.
+    const parsers = server.listeners('connection') as ConnectionListener[];
+    server.removeAllListeners('connection');
+    server.on('connection', (socket) => this.#onConnection(server, parsers, socket));
+    server.on('request', this.#onRequest);
+    server.on('checkContinue', this.#onExpect);
+    server.on('checkExpectation', this.#onExpect);
+    server.on('connect', this.#onConnect);
+    server.on('clientError', this.#onClientError);
+    return server;
+  }
+
+  #onConnection(server: Server, parsers: readonly ConnectionListener[], socket: Socket): void {
+    const connection = this.#table.admit(socket);
+    if (connection === undefined) return;
+    const attach = (): void => {
+      for (const parser of parsers) parser.call(server, socket);
+    };
+    const proxies = this.#proxies;
+    connection.trusted = proxies?.isTrusted(connection.source) ?? false;
+    const decode = proxies?.decodeProxyHeader;
+    if (proxies === undefined || !connection.trusted || decode === undefined) {
+      attach();
+      return;
+    }
+    connection.gated = true;
+    readProxyHeader(connection, decode, this.#proxied, (accepted, restBytes) => {
+      connection.gated = false;
+      if (!accepted) {
+        this.counters.count(FrontendCounter.httpProxyHeadersRefused);
+        socket.destroy();
+        return;
+      }
+      if (this.#proxied.family !== 0) {
+        connection.source.copyFrom(this.#proxied);
+        connection.trusted = proxies.isTrusted(connection.source);
+      }
+      connection.preambleRead(restBytes);
+      attach();
+    });
+  }
+
+  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const connection = this.#requester(request.socket);
+    if (connection !== undefined) this.#responder.respond(connection, request, response);
+  };
+
+  /** `Expect`: the final answer comes at once, and the connection ends, body or no body. */
+  readonly #onExpect = (request: IncomingMessage, response: ServerResponse): void => {
+    const connection = this.#requester(request.socket);
+    if (connection === undefined) return;
+    const known = request.headers.expect?.toLowerCase() === '100-continue';
+    if (known) this.#responder.respond(connection, request, response, true);
+    else this.#responder.refuse(connection, request, response, 417);
+  };
+
+  /** The connection of a request that is to be answered; notes that it arrived. */
+  #requester(socket: Socket): HttpConnection | undefined {
+    const connection = this.#table.find(socket);
+    // Requests behind one whose reply closes the connection are not served.
+    if (connection === undefined || connection.closing) return undefined;
+    if (connection.requests === 0) this.#table.opened(connection);
+    connection.requestArrived();
+    this.counters.count(FrontendCounter.httpRequests);
+    return connection;
+  }
+
+  readonly #onConnect = (request: IncomingMessage): void => {
+    this.counters.count(FrontendCounter.httpResponsesClientError);
+    this.#table.find(request.socket)?.refuse(405);
+  };
+
+  readonly #onClientError = (error: Error, socket: Socket | { destroy(): void }): void => {
+    const connection = this.#table.find(socket as Socket);
+    const code = systemCode(error);
+    if (connection === undefined || !isParserError(code)) {
+      socket.destroy();
+      return;
+    }
+    const status = clientErrorStatus(code);
+    if (!connection.closing) {
+      this.counters.count(
+        status === 408 ? FrontendCounter.httpTimeouts : FrontendCounter.httpMalformed,
+      );
+    }
+    connection.refuse(status);
+  };
+
+  readonly #onServerError = (error: Error): void => {
+    // Out of descriptors or memory, or a client that left: the next accept may work.
+    if ('syscall' in error && error.syscall === 'accept') {
+      this.counters.count(FrontendCounter.httpAcceptErrors);
+      return;
+    }
+    this.#onFatal(error);
+  };
+}
+
+function isParserError(code: string): boolean {
+  return code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+}
+
+function clientErrorStatus(code: string): number {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return 413;
+  return 400;
+}

@@ -1,0 +1,148 @@
+/** Answers requests: has GET and HEAD handled, refuses the rest, keeps or closes the connection. */
+import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { Endpoint } from '../../lib/endpoint.js';
+import { FrontendCounter, type FrontendCounters } from '../counters.js';
+import { HTTP_BODY_BYTES_MAX, type HttpHandler } from '../handler.js';
+import { Turn } from '../turn.js';
+import type { HttpConnection } from './http-connection.js';
+import type { HttpLimits } from './http-limits.js';
+import { refusalStatus, refusalText } from './refusal.js';
+import { RequestHeaders } from './request-headers.js';
+import { RequestTarget } from './request-target.js';
+
+export interface ResponderDependencies {
+  readonly handler: HttpHandler;
+  readonly counters: FrontendCounters;
+  readonly forwardedClient: ((header: string, client: Endpoint) => boolean) | undefined;
+}
+
+/** About what a head takes, for the bound on queued replies. */
+const HEAD_BYTES = 128;
+/** Where the length stands in the lists of headers below. */
+const LENGTH_AT = 3;
+
+export class RequestResponder {
+  /** Set when the frontend stops: every reply closes its connection. */
+  stopping = false;
+  readonly #limits: HttpLimits;
+  readonly #handler: HttpHandler;
+  readonly #counters: FrontendCounters;
+  readonly #forwardedClient: ResponderDependencies['forwardedClient'];
+  readonly #turn: Turn;
+  readonly #target: RequestTarget;
+  readonly #headers = new RequestHeaders();
+  readonly #client = new Endpoint();
+  readonly #body = Buffer.alloc(HTTP_BODY_BYTES_MAX);
+  // Node copies the lists into the head at once, so one of each kind serves all replies.
+  readonly #keepHead: OutgoingHttpHeader[] = ['Content-Type', 'text/plain', 'Content-Length', 0];
+  readonly #closeHead: OutgoingHttpHeader[] = [...this.#keepHead, 'Connection', 'close'];
+  readonly #methodHead: OutgoingHttpHeader[] = [...this.#closeHead, 'Allow', 'GET, HEAD'];
+
+  constructor(limits: HttpLimits, deps: ResponderDependencies) {
+    this.#limits = limits;
+    this.#handler = deps.handler;
+    this.#counters = deps.counters;
+    this.#forwardedClient = deps.forwardedClient;
+    this.#turn = new Turn(deps.handler);
+    this.#target = new RequestTarget(limits.targetBytesMax);
+  }
+
+  /** Answers a request; `close` ends the connection after it in any case. */
+  respond(
+    connection: HttpConnection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    close = false,
+  ): void {
+    const headers = this.#headers;
+    headers.read(request.rawHeaders);
+    const status = this.#refusalOf(request, headers);
+    if (status !== 0) {
+      this.refuse(connection, request, response, status);
+      return;
+    }
+    let client = connection.source;
+    if (connection.trusted && headers.forwardedFor !== '' && this.#forwardedClient !== undefined) {
+      this.#client.copyFrom(client);
+      if (this.#forwardedClient(headers.forwardedFor, this.#client)) client = this.#client;
+    }
+    this.#turn.enter();
+    const { bytes, start, end } = this.#target;
+    const length = this.#handler.handle(bytes, start, end, client, this.#body);
+    // A chunked body has no announced end within our bounds; and behind an offer to upgrade that
+    // nobody takes, node's parser loses bytes. Such a connection is not kept.
+    if (close || headers.chunked || headers.upgrade !== 'none') this.#closeAfter(connection);
+    if (length >= 0) {
+      this.#counters.count(FrontendCounter.httpResponsesOk);
+      this.#send(connection, request, response, 200, this.#body.toString('latin1', 0, length));
+      return;
+    }
+    const refused = refusalStatus(-length);
+    this.#countRefusal(refused);
+    this.#send(connection, request, response, refused, refusalText(refused));
+  }
+
+  /** Answers with a status and ends the connection. */
+  refuse(
+    connection: HttpConnection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+  ): void {
+    this.#closeAfter(connection);
+    this.#countRefusal(status);
+    this.#send(connection, request, response, status, refusalText(status));
+  }
+
+  /** The status that refuses a request before it is handled, or 0. Reads the target. */
+  #refusalOf(request: IncomingMessage, headers: RequestHeaders): number {
+    const { method } = request;
+    if (method !== 'GET' && method !== 'HEAD') return 405;
+    if (headers.contentLength > this.#limits.requestBodyBytesMax) return 413;
+    if (headers.upgrade === 'websocket') return 501;
+    return this.#target.read(request.url ?? '');
+  }
+
+  #closeAfter(connection: HttpConnection): void {
+    connection.closing = true;
+    connection.lingerWhenClosed();
+  }
+
+  #send(
+    connection: HttpConnection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    body: string,
+  ): void {
+    const kept =
+      response.shouldKeepAlive &&
+      !this.stopping &&
+      !connection.closing &&
+      connection.requests < this.#limits.requestsPerConnectionMax;
+    const keptBytes = request.method === 'HEAD' ? HEAD_BYTES : HEAD_BYTES + body.length;
+    if (!connection.replying(response, keptBytes)) {
+      this.#counters.count(FrontendCounter.httpSlowReaders);
+      connection.closing = true;
+      connection.socket.destroy();
+      return;
+    }
+    const head = kept ? this.#keepHead : status === 405 ? this.#methodHead : this.#closeHead;
+    if (!kept) connection.closing = true;
+    // HTTP/1.1 keeps a connection unless told otherwise, so saying so is left out.
+    else if (request.httpVersionMinor === 1) response.removeHeader('Connection');
+    head[LENGTH_AT] = body.length;
+    response.sendDate = false;
+    response.writeHead(status, head);
+    // A latin1 string leaves with the head in one write, where a buffer would take a second one.
+    response.end(body, 'latin1');
+  }
+
+  #countRefusal(status: number): void {
+    this.#counters.count(
+      status < 500
+        ? FrontendCounter.httpResponsesClientError
+        : FrontendCounter.httpResponsesServerError,
+    );
+  }
+}
