@@ -1,0 +1,119 @@
+/**
+ * What the admin listener shows, and who knows it. The listener asks; whoever wires the process
+ * together answers from the store, the workers' counters and the keeper.
+ */
+
+/** Everything that an operator may count. Totals count from the start of the process. */
+export interface TrackerStats {
+  readonly name: string;
+  readonly version: string;
+  readonly role: 'tracker';
+  readonly uptimeSeconds: number;
+  readonly store: {
+    /** All peers: the sum of the next three. */
+    readonly peers: number;
+    readonly peers4: number;
+    readonly peers6: number;
+    readonly webPeers: number;
+    readonly seeders: number;
+    /** Everybody who is not a seeder, partial seeds included. */
+    readonly leechers: number;
+    readonly partialSeeds: number;
+    readonly swarms: number;
+    readonly peersMax: number;
+    readonly swarmsMax: number;
+    /** Announces whose peer was not stored because the store was full. */
+    readonly droppedFull: number;
+    /** Memory that has been touched and so counts as resident. */
+    readonly bytesCommitted: number;
+    /** Address space set aside at the start. */
+    readonly bytesReserved: number;
+  };
+  readonly udp: {
+    /** Datagrams read. */
+    readonly packets: number;
+    readonly connects: number;
+    readonly announces: number;
+    readonly scrapes: number;
+    /** Error packets sent. */
+    readonly errors: number;
+    /** Datagrams not answered, by reason in snake case. */
+    readonly drops: Readonly<Record<string, number>>;
+  };
+  readonly http: {
+    readonly requests: number;
+    readonly announces: number;
+    readonly scrapes: number;
+    /** Bencoded failures sent. */
+    readonly failures: number;
+    /** Requests refused before the tracker saw them, by reason in snake case. */
+    readonly drops: Readonly<Record<string, number>>;
+    /** Connections open now. */
+    readonly connections: number;
+    readonly connectionsTotal: number;
+    /** Connections closed at once because there were too many. */
+    readonly connectionsRefused: number;
+  };
+  readonly save: {
+    /** When the last save ended, in milliseconds since 1970; 0 when there was none. */
+    readonly lastAt: number;
+    /** How long it took. */
+    readonly lastSeconds: number;
+    /** How large it was. */
+    readonly bytes: number;
+    readonly failures: number;
+  };
+  readonly memory: {
+    /** Resident set of the process in bytes. */
+    readonly rss: number;
+  };
+}
+
+export interface PeerView {
+  /** Address in text form, without port. */
+  readonly ip: string;
+  readonly port: number;
+  readonly seeder: boolean;
+  /** Seconds since the peer was last heard of. */
+  readonly ageSeconds: number;
+  /** Name of the node that heard it. */
+  readonly origin: string;
+}
+
+export interface SwarmView {
+  readonly seeders: number;
+  readonly leechers: number;
+  readonly partialSeeds: number;
+  readonly downloads: number;
+  readonly webPeers: number;
+  /** Given when asked for. */
+  readonly peers?: readonly PeerView[];
+}
+
+export interface DigestView {
+  readonly peers: number;
+  readonly swarms: number;
+  /** Equal on two trackers that hold the same peers. */
+  readonly digest: string;
+}
+
+export interface Health {
+  readonly ok: boolean;
+  /** For the operator, in a few words, when `ok` is false. */
+  readonly reason?: string;
+}
+
+/** Answers from the main thread, without waiting for a worker. */
+export interface AdminSource {
+  /** True while clients are served. */
+  ready(): boolean;
+  healthy(): Health;
+  stats(): TrackerStats;
+  /**
+   * @param infoHash 20 bytes
+   * @param limit most peers to list
+   * @returns undefined for a swarm that the store does not know
+   */
+  swarm(infoHash: Uint8Array, withPeers: boolean, limit: number): SwarmView | undefined;
+  digest(): DigestView;
+}
