@@ -1,6 +1,8 @@
 /** Wiring and signals: the command line, what it may touch, and the only process.exit. */
 import { Command, CommanderError } from 'commander';
+import { announceCommand } from './cli/announce.js';
 import { configCommand } from './cli/config.js';
+import { scrapeCommand } from './cli/scrape.js';
 import { trackerCommand } from './cli/tracker.js';
 import { VERSION } from './node/version.js';
 
@@ -21,6 +23,8 @@ const program = new Command('trackerbt')
   .version(VERSION)
   .exitOverride()
   .addCommand(trackerCommand({ stderr, env, onStopSignal, exit }))
+  .addCommand(announceCommand({ stdout, stderr }))
+  .addCommand(scrapeCommand({ stdout, stderr }))
   .addCommand(configCommand({ stdout, stderr, env }));
 
 for (const command of program.commands) {

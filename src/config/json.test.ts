@@ -76,8 +76,8 @@ describe('parseJson', () => {
 
   it('drops comments and the schema, also repeated comments', () => {
     const text =
-      '{"$schema": "x", "//": 1, "//": [{}], "http": {"//listen": "?", "fullScrape": true}}';
-    expect(toPlain(parseJson(text))).toEqual({ http: { fullScrape: true } });
+      '{"$schema": "x", "//": 1, "//": [{}], "http": {"//listen": "?", "proxyProtocol": true}}';
+    expect(toPlain(parseJson(text))).toEqual({ http: { proxyProtocol: true } });
   });
 
   it.each([

@@ -91,7 +91,7 @@ describe('loadConfig', () => {
     const flags = flagSettings({ http: ['localhost:1'], interval: '0' });
     const listen = 'ADDR:PORT (such as *:6969, 127.0.0.1:6969 or [::1]:6969; port 0 to 65535)';
     expect(problemsOf({ file, env, flags })).toEqual([
-      'FILE: limits.peersMax: expected a whole number from 1,000 to 2,000,000,000; got "many"',
+      'FILE: limits.peersMax: expected a whole number from 1,000 to 450,000,000; got "many"',
       'FILE: limits.peerMax: is not a setting; did you mean peersMax?',
       `FILE: http.listen[1]: expected ${listen}; got "6969/tcp"`,
       `FILE: http.listen[2]: expected ${listen}; got "x"`,
@@ -106,14 +106,17 @@ describe('loadConfig', () => {
   });
 
   it('never takes one kind of value for another', () => {
-    const file = fileOf('name: 7\nworkers: "2"\nhttp: {listen: 6969, fullScrape: "yes"}\n', 'yaml');
+    const file = fileOf(
+      'name: 7\nworkers: "2"\nhttp: {listen: 6969, proxyProtocol: "yes"}\n',
+      'yaml',
+    );
     expect(problemsOf({ file })).toEqual([
       expect.stringMatching(/^FILE: name: expected a name.*got 7 \(write text in quotes\)$/),
       expect.stringMatching(/^FILE: workers: expected a whole number.*got "2"$/),
       expect.stringMatching(
         /^FILE: http.listen: expected a list.*got 6969 \(write text in quotes\)$/,
       ),
-      expect.stringMatching(/^FILE: http.fullScrape: expected true or false; got "yes"$/),
+      expect.stringMatching(/^FILE: http.proxyProtocol: expected true or false; got "yes"$/),
     ]);
   });
 

@@ -81,10 +81,6 @@ const http = z.strictObject({
     .whole(1, SCRAPE_HASHES_MAX)
     .default(100)
     .describe('Info hashes answered in one scrape.'),
-  fullScrape: leaves
-    .yesNo()
-    .default(false)
-    .describe('Whether a scrape without an info hash lists every swarm.'),
 });
 
 const udp = z.strictObject({

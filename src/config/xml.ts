@@ -7,7 +7,7 @@
  *     <listen>*:6969</listen>    a list: its element once for each item
  *     <listen>[::1]:80</listen>
  *     <trustedProxies/>          an empty list: its element once, empty
- *     <fullScrape>false</fullScrape>
+ *     <proxyProtocol>false</proxyProtocol>
  * ```
  *
  * A document type, entities beyond the five predefined ones, processing instructions, CDATA and

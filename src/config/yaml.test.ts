@@ -5,7 +5,7 @@ import { parseYaml } from './yaml.js';
 describe('parseYaml', () => {
   it('reads sections, lists and scalars, and gives each its type', () => {
     const tree = parseYaml(
-      'http:\n  listen: [\'*:1\', "[::]:2"]\n  fullScrape: true\nworkers: 2\n',
+      'http:\n  listen: [\'*:1\', "[::]:2"]\n  proxyProtocol: true\nworkers: 2\n',
     );
     expect(tree).toEqual(
       new Map<string, unknown>([
@@ -13,7 +13,7 @@ describe('parseYaml', () => {
           'http',
           new Map<string, unknown>([
             ['listen', ['*:1', '[::]:2']],
-            ['fullScrape', true],
+            ['proxyProtocol', true],
           ]),
         ],
         ['workers', 2],

@@ -1,85 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { Endpoint } from '../../lib/endpoint.js';
-import type { HttpHandler } from '../handler.js';
-import { RawClient, responses } from './http-client.testing.js';
+import { describe, expect, it } from 'vitest';
 import {
-  PortableHttp,
-  type PortableHttpDependencies,
-  type PortableHttpOptions,
-} from './portable-http.js';
-
-const BIG_BYTES = 60_000;
-
-/** Answers `source target`; `/missing` is a 404, `/bytes` all byte values, `/big` a long body. */
-class EchoHandler implements HttpHandler {
-  batches = 0;
-  readonly seen: string[] = [];
-  onHandle: (() => void) | undefined;
-
-  beginBatch(): void {
-    this.batches++;
-  }
-
-  handle(
-    target: Uint8Array,
-    start: number,
-    end: number,
-    source: Endpoint,
-    output: Uint8Array,
-  ): number {
-    const text = Buffer.from(target.subarray(start, end)).toString('latin1');
-    this.seen.push(text);
-    this.onHandle?.();
-    if (text === '/missing') return -404;
-    if (text === '/odd') return -77;
-    if (text === '/big') {
-      output.fill(0x62, 0, BIG_BYTES);
-      return BIG_BYTES;
-    }
-    if (text === '/bytes') {
-      for (let i = 0; i < 256; i++) output[i] = i;
-      return 256;
-    }
-    const reply = Buffer.from(`${source.toString().replace(/:\d+$/, '')} ${text}`, 'latin1');
-    output.set(reply);
-    return reply.length;
-  }
-}
-
-const cleanups: (() => Promise<unknown>)[] = [];
-const clients: RawClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.socket.destroy();
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function serve(
-  limits: PortableHttpOptions['limits'] = {},
-  deps: Partial<PortableHttpDependencies> = {},
-) {
-  const handler = new EchoHandler();
-  const http = new PortableHttp(
-    { listen: [{ host: '127.0.0.1', port: 0 }], limits },
-    {
-      handler,
-      onFatal: (error) => {
-        throw error;
-      },
-      ...deps,
-    },
-  );
-  cleanups.push(() => http.stop());
-  const [{ port }] = await http.start();
-  const client = (text = ''): RawClient => {
-    const made = new RawClient(port);
-    clients.push(made);
-    return text === '' ? made : made.send(text);
-  };
-  return { http, handler, port, client };
-}
-
-const GET = (target: string, headers = '') => `GET ${target} HTTP/1.1\r\nHost: t\r\n${headers}\r\n`;
-const LAST = (target: string) => GET(target, 'Connection: close\r\n');
+  BIG_BYTES,
+  cleanups,
+  clients,
+  EchoHandler,
+  GET,
+  LAST,
+  serve,
+} from './echo-server.testing.js';
+import { RawClient, responses } from './http-client.testing.js';
+import { PortableHttp } from './portable-http.js';
 
 describe('PortableHttp, replies', () => {
   it('hands target and source to the handler and sends the body with its length', async () => {
@@ -355,80 +285,6 @@ describe('PortableHttp, bad input', () => {
     expect(responses(await client(LAST('/other')).all())).toHaveLength(1);
     await until(() => http.counters.get('httpSlowReaders') === 1);
     await until(() => http.counters.get('httpConnectionsOpen') === 0);
-  });
-});
-
-describe('PortableHttp behind proxies', () => {
-  /** `Forwarded` fake: the text is the address. Fails on `bad`. */
-  const forwardedClient = (header: string, client: Endpoint): boolean => {
-    if (header === 'bad') return false;
-    const last = header.split(', ').at(-1) ?? '';
-    const found = new Endpoint();
-    if (!found.setAddressText(last)) return false;
-    client.copyFrom(found);
-    return true;
-  };
-  /** PROXY fake: `P<address>;`, `P;` for unknown. */
-  const decodeProxyHeader = (bytes: Uint8Array, length: number, client: Endpoint): number => {
-    if (bytes[0] !== 0x50) return -1;
-    const end = bytes.subarray(0, length).indexOf(0x3b);
-    if (end < 0) return 0;
-    const text = Buffer.from(bytes.subarray(1, end)).toString('latin1');
-    if (text !== '' && !client.setAddressText(text)) return -1;
-    return end + 1;
-  };
-  const everyone = { isTrusted: (source: Endpoint) => source.bytes[0] === 127 };
-  const nobody = { isTrusted: () => false };
-  const forwarded = (value: string) => LAST('/f').replace('\r\n\r\n', `\r\n${value}\r\n\r\n`);
-
-  it('believes X-Forwarded-For from a trusted proxy only', async () => {
-    const trusted = await serve({}, { proxies: { ...everyone, forwardedClient } });
-    const xff = forwarded('x-forwarded-for: 192.0.2.1\r\nX-Forwarded-For: 2001:db8::5');
-    expect(responses(await trusted.client(xff).all())[0].body).toBe('[2001:db8::5] /f');
-    const bad = forwarded('X-Forwarded-For: bad');
-    expect(responses(await trusted.client(bad).all())[0].body).toBe('127.0.0.1 /f');
-    const direct = await serve({}, { proxies: { ...nobody, forwardedClient } });
-    expect(responses(await direct.client(xff).all())[0].body).toBe('127.0.0.1 /f');
-  });
-
-  it('takes the client from a PROXY header, in one piece or byte by byte', async () => {
-    const { client } = await serve({}, { proxies: { ...everyone, decodeProxyHeader } });
-    const text = await client(`P203.0.113.5;${GET('/one')}${LAST('/two')}`).all();
-    expect(responses(text).map((r) => r.body)).toEqual(['203.0.113.5 /one', '203.0.113.5 /two']);
-    const slow = client();
-    for (const byte of `P2001:db8::7;${LAST('/slow')}`) {
-      await new Promise((resolve) => slow.socket.write(byte, 'latin1', resolve));
-    }
-    expect(responses(await slow.all())[0].body).toBe('[2001:db8::7] /slow');
-    expect(responses(await client(`P;${LAST('/self')}`).all())[0].body).toBe('127.0.0.1 /self');
-  });
-
-  it('does not believe X-Forwarded-For of a client that a PROXY header named', async () => {
-    const proxies = { ...everyone, decodeProxyHeader, forwardedClient };
-    const { client } = await serve({}, { proxies });
-    const text = await client(`P203.0.113.5;${forwarded('X-Forwarded-For: 192.0.2.9')}`).all();
-    expect(responses(text)[0].body).toBe('203.0.113.5 /f');
-  });
-
-  it('closes a trusted connection with a malformed, endless or late PROXY header', async () => {
-    const { client, http, handler } = await serve(
-      { proxyHeaderTimeoutMs: 60 },
-      { proxies: { ...everyone, decodeProxyHeader } },
-    );
-    expect(await client(GET('/no-header')).all()).toBe('');
-    expect(await client('P'.repeat(5_000)).all()).toBe('');
-    const half = client('P203.0');
-    half.socket.end();
-    expect(await half.all()).toBe('');
-    expect(await client('P203.0.113').all()).toBe('');
-    expect(http.counters.get('httpProxyHeadersRefused')).toBe(4);
-    expect(handler.seen).toEqual([]);
-  });
-
-  it('treats others as direct', async () => {
-    const { client } = await serve({}, { proxies: { ...nobody, decodeProxyHeader } });
-    expect(responses(await client(LAST('/d')).all())[0].body).toBe('127.0.0.1 /d');
-    expect(await client(`P203.0.113.5;${LAST('/d')}`).all()).toMatch(/^HTTP\/1\.1 400 /);
   });
 });
 
