@@ -34,9 +34,16 @@ const KEEPER_STOP_MS = 60_000;
 const EMERGENCY_SOCKET_STOP_MS = 1_000;
 const EMERGENCY_KEEPER_STOP_MS = 20_000;
 
+export interface TrackerNodeDependencies {
+  readonly logger: Logger;
+  /** What the threads run instead of our worker. */
+  readonly workerScript?: URL;
+}
+
 export class TrackerNode {
   readonly #config: Config;
   readonly #logger: Logger;
+  readonly #workerScript: URL | undefined;
   readonly #clock = new SystemClock();
   #lock: DataLock | undefined;
   #source: TrackerSource | undefined;
@@ -52,9 +59,10 @@ export class TrackerNode {
     this.#end = resolve;
   });
 
-  constructor(config: Config, { logger }: { logger: Logger }) {
+  constructor(config: Config, { logger, workerScript }: TrackerNodeDependencies) {
     this.#config = config;
     this.#logger = logger;
+    this.#workerScript = workerScript;
   }
 
   /**
@@ -127,11 +135,12 @@ export class TrackerNode {
   }
 
   #startWorker(task: WorkerTask): WorkerHandle {
-    return new WorkerHandle(task, {
+    const listeners = {
       log: new LoggerSink(this.#logger),
-      onSaved: (report) => this.#noteSave(report),
-      onFailed: (error) => this.#workerFailed(task, error),
-    });
+      onSaved: (report: SaveReport) => this.#noteSave(report),
+      onFailed: (error: WorkerFailedError) => this.#workerFailed(task, error),
+    };
+    return new WorkerHandle(task, listeners, this.#workerScript);
   }
 
   async #startAdmin(source: TrackerSource): Promise<string> {

@@ -35,13 +35,15 @@ export class WorkerHandle {
   #failed = false;
   #stopping = false;
 
-  constructor(task: WorkerTask, listeners: WorkerListeners) {
+  /** `script` is what the thread runs: built JavaScript, in tests too. */
+  constructor(
+    task: WorkerTask,
+    listeners: WorkerListeners,
+    script = new URL('./worker.js', import.meta.url),
+  ) {
     this.task = task;
     this.#listeners = listeners;
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: task,
-      name: task.name,
-    });
+    this.#worker = new Worker(script, { workerData: task, name: task.name });
     this.started = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: WorkerMessage) => {
         if (message.type === 'started') resolve(message.addresses);
