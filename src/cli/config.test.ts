@@ -84,7 +84,7 @@ describe('trackerbt config schema', () => {
       description: expect.any(String),
       type: 'integer',
       minimum: 1_000,
-      maximum: 2_000_000_000,
+      maximum: 450_000_000,
     });
     expect(http.additionalProperties).toBe(false);
     expect(http.properties.listen.anyOf).toEqual([

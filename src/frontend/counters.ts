@@ -50,6 +50,10 @@ export const FrontendCounter = {
   httpSlowReaders: 24,
   httpBytesIn: 25,
   httpBytesOut: 26,
+  /** Connections that the fast path left to node's own server. */
+  httpHandedOver: 27,
+  /** The same, but closed since there was no room for them. */
+  httpHandOversRefused: 28,
 } as const;
 export type FrontendCounterName = keyof typeof FrontendCounter;
 export type FrontendCounterIndex = (typeof FrontendCounter)[FrontendCounterName];

@@ -1,5 +1,5 @@
 /** Gives up root once the ports are bound (`--user`). */
-import { chownSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, lchownSync, readFileSync } from 'node:fs';
 
 export interface UserIds {
   readonly uid: number;
@@ -38,10 +38,13 @@ function readPasswd(): string[][] {
     .map((line) => line.split(':'));
 }
 
-/** Hands paths to the user, so that it can go on saving there. */
+/**
+ * Hands paths to the user, so that it can go on saving there. Links are not followed: the user may
+ * have put one there, and would be given what it points to.
+ */
 export function giveTo(ids: UserIds, paths: readonly string[]): void {
   if (process.getuid?.() !== 0) return;
-  for (const path of paths) if (existsSync(path)) chownSync(path, ids.uid, ids.gid);
+  for (const path of paths) if (existsSync(path)) lchownSync(path, ids.uid, ids.gid);
 }
 
 /** Becomes the user, in all threads of the process, for good. */

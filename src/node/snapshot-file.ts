@@ -1,5 +1,5 @@
 /** The file that a tracker's store is kept in between two runs, `tracker/store.snapshot`. */
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
@@ -11,6 +11,10 @@ import type { SwarmStore } from '../swarm/swarm-store.js';
 export function prepareSnapshotPath(dataDirectory: string): string {
   const directory = join(dataDirectory, 'tracker');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // A process that starts as root must not be led to write elsewhere.
+  if (!lstatSync(directory).isDirectory()) {
+    throw new Error(`${directory} is a link: put the directory itself there`);
+  }
   return join(directory, 'store.snapshot');
 }
 

@@ -2,17 +2,20 @@
 import { FrontendCounters } from '../frontend/counters.js';
 import type { Frontend } from '../frontend/frontend.js';
 import { PortableHttp } from '../frontend/http/portable-http.js';
+import { BATCH_PACKETS_MAX } from '../frontend/packet-batch.js';
 import { PortableUdp } from '../frontend/udp/portable-udp.js';
 import { CidrSet } from '../lib/cidr-set.js';
 import { HttpRoutes } from '../protocol/http/route.js';
 import { decodeProxyHeader } from '../protocol/proxy/proxy-header.js';
 import { clientFromForwardedFor } from '../protocol/proxy/x-forwarded-for.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
+import { WarmUp } from '../swarm/warm-up.js';
 import { ConnectionIds } from '../tracker/connection-id.js';
 import { HttpTrackerHandler } from '../tracker/http-handler.js';
 import { KeyRingReader } from '../tracker/key-ring.js';
 import { Tracker } from '../tracker/tracker.js';
 import { UdpHandler } from '../tracker/udp-handler.js';
+import { UdpWarmUp } from '../tracker/udp-warm-up.js';
 import { randomSeed } from './random-seed.js';
 import type { HttpTask, SocketTask, UdpTask } from './task.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
@@ -20,7 +23,8 @@ import type { RunningWorker, WorkerContext } from './worker-context.js';
 export async function startUdp(task: UdpTask, context: WorkerContext): Promise<RunningWorker> {
   const ids = new ConnectionIds(new KeyRingReader(task.keyRing));
   const counts = new Float64Array(task.trackerCounts);
-  const handler = new UdpHandler(createTracker(task, context), ids, counts);
+  const { tracker, warmUp } = createTracker(task, context);
+  const handler = new UdpHandler(tracker, { ids, counts, warmUp });
   const { listen, shared, receiveBufferBytes } = task;
   const frontend = new PortableUdp(
     { listen, shared, receiveBufferBytes },
@@ -33,7 +37,7 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
   const handler = new HttpTrackerHandler(
     { scrapeHashesMax: task.scrapeHashesMax },
     {
-      tracker: createTracker(task, context),
+      tracker: createTracker(task, context).tracker,
       routes: new HttpRoutes({ announcePaths: task.announcePaths }),
       counts: new Float64Array(task.trackerCounts),
     },
@@ -61,10 +65,12 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
   return serve(frontend, context);
 }
 
-function createTracker(task: SocketTask, { clock }: WorkerContext): Tracker {
+function createTracker(task: SocketTask, { clock }: WorkerContext) {
   const store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
   const trustedIpSources = new CidrSet(task.trustedIpSources);
-  return new Tracker(task.tracker, { store, clock, trustedIpSources, seed: randomSeed() });
+  const tracker = new Tracker(task.tracker, { store, clock, trustedIpSources, seed: randomSeed() });
+  const warmUp = new UdpWarmUp(new WarmUp(task.memory, store.index, BATCH_PACKETS_MAX));
+  return { tracker, warmUp };
 }
 
 async function serve(frontend: Frontend, { send }: WorkerContext): Promise<RunningWorker> {

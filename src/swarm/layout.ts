@@ -121,7 +121,7 @@ export interface StoreMemory {
   /** Records that exist, at least `swarmsMax`. */
   readonly recordsTotal: number;
   readonly regionsTotal: number;
-  /** Secret odd multipliers: peers choose info hashes and ports, and must not choose our slots. */
+  /** The secret key of the hashes: clients choose info hashes and ports, and must not choose our slots. */
   readonly hashKeys: Int32Array;
 }
 
@@ -144,7 +144,7 @@ export function reserveStore(limits: StoreLimits): StoreMemory {
   for (let left = regionsTotal; left > 0; left -= REGIONS_PER_SEGMENT) {
     segments.push(new SharedArrayBuffer(Math.min(left, REGIONS_PER_SEGMENT) * REGION_BYTES));
   }
-  const hashKeys = randomFillSync(new Int32Array(16)).map((key) => key | 1);
+  const hashKeys = randomFillSync(new Int32Array(2));
   return {
     limits,
     control: new SharedArrayBuffer((1 + shards) * CONTROL_WORDS * 4),

@@ -55,6 +55,11 @@ export class SwarmIndex {
     return this.#shardShift === 32 ? 0 : hash >>> this.#shardShift;
   }
 
+  /** What the first slot for a hash holds: reads it, for whoever wants it in the cache. */
+  homeEntry(hash: number): number {
+    return this.#slots[this.#home(hash)];
+  }
+
   /** First word of the swarm's record, or -1. `words[at..at+5)` is the info hash. */
   find(hash: number, words: Int32Array, at: number): number {
     const slots = this.#slots;

@@ -21,11 +21,11 @@ const KEYS_AT = 2;
 const KEY_WORDS = KEY_BYTES / 4;
 export const KEY_RING_BYTES = (KEYS_AT + KEY_GENERATIONS * KEY_WORDS) * 4;
 
-/** A ring with one random key, for a tracker that stands alone. */
+/** A ring with two random keys, for a tracker that stands alone. */
 export function createKeyRing(): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(KEY_RING_BYTES);
   const ring = new KeyRingWriter(memory);
-  // Two keys: a client must not be able to tell how often this process rotated.
+  // The previous key counts as well from the start, so it must not be the one that everybody knows.
   ring.rotate();
   ring.rotate();
   return memory;

@@ -7,6 +7,7 @@ import {
   type DatagramBuffer,
   type DatagramHandler,
 } from '../frontend/handler.js';
+import type { PacketBatch, PacketBatchHandler } from '../frontend/packet-batch.js';
 import type { Endpoint } from '../lib/endpoint.js';
 import { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
@@ -33,23 +34,29 @@ import { WantFamily } from '../swarm/query.js';
 import type { ConnectionIds } from './connection-id.js';
 import { TrackerCounter } from './counters.js';
 import type { Tracker } from './tracker.js';
+import type { UdpWarmUp } from './udp-warm-up.js';
 
 /** Peers that fit a reply of DATAGRAM_BYTES_MAX. */
 export const UDP_PEERS4_MAX = Math.floor((DATAGRAM_BYTES_MAX - ANNOUNCE_REPLY_HEADER_BYTES) / 6);
 export const UDP_PEERS6_MAX = Math.floor((DATAGRAM_BYTES_MAX - ANNOUNCE_REPLY_HEADER_BYTES) / 18);
 
-export class UdpHandler implements DatagramHandler {
+export class UdpHandler implements DatagramHandler, PacketBatchHandler {
   readonly #tracker: Tracker;
   readonly #ids: ConnectionIds;
   readonly #counts: Float64Array;
   readonly #request = new UdpAnnounceRequest();
   readonly #reply = new AnnounceReply();
   readonly #entry = new ScrapeEntry();
+  readonly #warmUp: UdpWarmUp;
 
-  constructor(tracker: Tracker, ids: ConnectionIds, counts: Float64Array) {
+  constructor(
+    tracker: Tracker,
+    { ids, counts, warmUp }: { ids: ConnectionIds; counts: Float64Array; warmUp: UdpWarmUp },
+  ) {
     this.#tracker = tracker;
     this.#ids = ids;
     this.#counts = counts;
+    this.#warmUp = warmUp;
     // The store writes peers where the packet wants them.
     this.#reply.peers4Offset = ANNOUNCE_REPLY_HEADER_BYTES / 2;
     this.#reply.peers6Offset = ANNOUNCE_REPLY_HEADER_BYTES / 2;
@@ -58,6 +65,18 @@ export class UdpHandler implements DatagramHandler {
   beginBatch(): void {
     this.#tracker.beginBatch();
     this.#ids.setTime(this.#tracker.wallMs);
+  }
+
+  handleBatch(batch: PacketBatch): void {
+    this.beginBatch();
+    this.#warmUp.run(batch);
+    for (let i = 0; i < batch.count; i++) {
+      const length = batch.lengths[i];
+      batch.replyLengths[i] =
+        length === 0
+          ? 0
+          : this.handle(batch.packets[i], length, batch.sources[i], batch.replies[i]);
+    }
   }
 
   handle(input: Uint8Array, length: number, source: Endpoint, output: DatagramBuffer): number {

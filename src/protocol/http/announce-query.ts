@@ -15,11 +15,12 @@
  * Of a parameter that comes twice the last one counts, info_hash excepted. Unknown ones are skipped,
  * `compact`, `no_peer_id`, `key`, `uploaded`, `downloaded` and `supportcrypto` among them.
  */
+
+import { readDecimal } from '../../lib/decimal.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import { AnnounceEvent, AnnounceRequest } from '../announce.js';
 import { Failure } from '../failure.js';
 import { parseAddressText } from './address-text.js';
-import { readDecimal } from './decimal.js';
 import { decodePercent, ESCAPE_BROKEN } from './percent.js';
 import { QueryCursor, word } from './query.js';
 

@@ -3,7 +3,7 @@
  * once, so that a reply is a row of short copies. Every function returns the offset behind what it
  * wrote; callers make sure of the room.
  */
-import { writeDecimal } from './decimal.js';
+import { writeDecimal } from '../../lib/decimal.js';
 
 const E = 101;
 const I = 105;

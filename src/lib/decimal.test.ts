@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { testSeed } from '../../lib/prng.js';
 import { readDecimal, writeDecimal } from './decimal.js';
+import { testSeed } from './prng.js';
 
 describe('decimal', () => {
   it('writes every safe integer as JavaScript prints it', () => {
