@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { announceCommand } from './cli/announce.js';
 import { configCommand } from './cli/config.js';
+import { loadCommand } from './cli/load.js';
 import { scrapeCommand } from './cli/scrape.js';
 import { trackerCommand } from './cli/tracker.js';
 import { VERSION } from './node/version.js';
@@ -25,6 +26,7 @@ const program = new Command('trackerbt')
   .addCommand(trackerCommand({ stderr, env, onStopSignal, exit }))
   .addCommand(announceCommand({ stdout, stderr }))
   .addCommand(scrapeCommand({ stdout, stderr }))
+  .addCommand(loadCommand({ stdout, stderr, onStopSignal }))
   .addCommand(configCommand({ stdout, stderr, env }));
 
 for (const command of program.commands) {

@@ -50,9 +50,6 @@ function readConfig(options: Readonly<Record<string, unknown>>, env: Environment
 /** Runs a tracker to its end and returns the exit code. */
 async function runTracker(config: Config, io: TrackerCommandIo): Promise<number> {
   const logger = createLogger({ ...config.log, name: config.name });
-  if (config.io === 'fast') {
-    logger.warn({ io: config.io }, 'no fast socket path in this version: the portable one serves');
-  }
   const node = new TrackerNode(config, { logger });
   let signals = 0;
   io.onStopSignal((signal) => {

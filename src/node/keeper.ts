@@ -53,7 +53,7 @@ class Keeper implements RunningWorker {
   start(): void {
     this.#nextSaveSeconds = this.#context.clock.monotonicSeconds() + this.#task.saveSeconds;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#context.send({ type: 'started', addresses: [] });
+    this.#context.send({ type: 'started', started: {} });
   }
 
   async stop(): Promise<void> {

@@ -1,14 +1,23 @@
 /** From the configuration to the workers of a tracker: who runs, with what. */
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
+import { MessageChannel } from 'node:worker_threads';
 import { type Config, parseListen } from '../config/index.js';
 import { FRONTEND_COUNTER_BYTES } from '../frontend/counters.js';
-import type { ListenAddress } from '../frontend/listen-address.js';
+import { HTTP_LIMITS } from '../frontend/http/http-limits.js';
+import type { BindAddress, ListenAddress } from '../frontend/listen-address.js';
 import { reserveAddresses } from '../frontend/port-probe.js';
 import { reusePortSupported } from '../frontend/reuse-port.js';
 import { assert } from '../lib/assert.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { TRACKER_COUNTER_BYTES } from '../tracker/counters.js';
-import type { HttpTask, KeeperTask, SocketTask, UdpTask } from './task.js';
+import type {
+  HandOverEnd,
+  HttpTask,
+  KeeperTask,
+  SocketTask,
+  SocketWorkerTask,
+  UdpTask,
+} from './task.js';
 
 /** The main thread's number in the store's locks. */
 export const MAIN_THREAD = 1;
@@ -22,10 +31,19 @@ export interface PlanInputs {
   readonly snapshotPath: string;
 }
 
-/** Workers that take one protocol: as many as were asked for, where a port can be shared at all. */
-export function socketWorkers(configured: number, canShare = reusePortSupported()): number {
-  if (!canShare) return 1;
-  return configured > 0 ? configured : Math.max(1, Math.floor(cpus().length / 2));
+/** How sockets are driven. */
+export type Io = 'fast' | 'portable';
+
+/**
+ * Workers that take connections: as many as were asked for, where a port can be shared at all. By
+ * default one for every two processors on the portable path, where they come in pairs; one for each
+ * on the fast path.
+ */
+export function socketWorkers(configured: number, io: Io, canShare = reusePortSupported()): number {
+  if (io === 'portable' && !canShare) return 1;
+  if (configured > 0) return configured;
+  const processors = availableParallelism();
+  return io === 'fast' ? processors : Math.max(1, Math.floor(processors / 2));
 }
 
 export function keeperTask({ config, memory, snapshotPath }: PlanInputs): KeeperTask {
@@ -43,55 +61,87 @@ export function keeperTask({ config, memory, snapshotPath }: PlanInputs): Keeper
 }
 
 /**
- * The tasks of all socket workers. With several workers a protocol, the addresses are checked and
- * their ports settled first. Rejects with a ListenError when one cannot be had.
+ * The tasks of all workers that speak with clients. Where several share an address, it is checked and
+ * its port settled first. Rejects with a ListenError when one cannot be had.
  */
-export async function socketTasks(inputs: PlanInputs): Promise<(UdpTask | HttpTask)[]> {
-  const { config } = inputs;
-  const count = socketWorkers(config.workers);
-  const udp = await settle('udp', config.udp.listen, count);
-  const http = await settle('http', config.http.listen, count);
-  const tasks: (UdpTask | HttpTask)[] = [];
-  for (let i = 0; i < count; i++) {
-    if (udp.length > 0) tasks.push(udpTask(inputs, i, count, udp));
-  }
-  for (let i = 0; i < count; i++) {
-    if (http.length > 0) tasks.push(httpTask(inputs, i, count, http));
-  }
+export async function socketTasks(inputs: PlanInputs, io: Io): Promise<SocketWorkerTask[]> {
+  const count = socketWorkers(inputs.config.workers, io);
+  const tasks = await (io === 'fast' ? fastTasks(inputs, count) : portableTasks(inputs, count));
   return tasks.map((task, i) => ({ ...task, thread: FIRST_SOCKET_THREAD + i }));
 }
 
-async function settle(
-  protocol: 'udp' | 'http',
-  listen: readonly string[],
-  workers: number,
-): Promise<ListenAddress[]> {
-  const addresses = listen.map((text) => {
+async function portableTasks(inputs: PlanInputs, count: number): Promise<SocketWorkerTask[]> {
+  const { config } = inputs;
+  const shared = count > 1;
+  const udp = shared ? await reserve('udp', config.udp.listen) : parse(config.udp.listen);
+  const http = shared ? await reserve('http', config.http.listen) : parse(config.http.listen);
+  const tasks: SocketWorkerTask[] = [];
+  for (let i = 1; i <= count && udp.length > 0; i++) {
+    const listen = udp.map(listenOf);
+    tasks.push({ ...udpTask(inputs, `udp-${i}`), listen, shared });
+  }
+  for (let i = 1; i <= count && http.length > 0; i++) {
+    const listen = http.map(listenOf);
+    tasks.push({ ...httpTask(inputs, `http-${i}`, count), listen, shared });
+  }
+  return tasks;
+}
+
+/** Fast workers for both protocols, and one portable HTTP worker for what they do not serve. */
+async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorkerTask[]> {
+  const { config, keyRing } = inputs;
+  const udp = await reserve('udp', config.udp.listen);
+  const http = await reserve('http', config.http.listen);
+  const tasks: SocketWorkerTask[] = [];
+  const adopt: HandOverEnd[] = [];
+  for (let i = 1; i <= count; i++) {
+    const { port1, port2 } = new MessageChannel();
+    const pending = new SharedArrayBuffer(4);
+    adopt.push({ port: port2, pending });
+    tasks.push({
+      ...socketTask(inputs, `fast-${i}`),
+      ...httpSettings(config, count),
+      kind: 'fast',
+      keyRing,
+      receiveBufferBytes: config.udp.receiveBufferBytes,
+      udp,
+      http,
+      handOver: { port: port1, pending },
+    });
+  }
+  tasks.push({ ...httpTask(inputs, 'http-1', 1), adopt, listen: [], shared: false });
+  return tasks;
+}
+
+function parse(listen: readonly string[]): ListenAddress[] {
+  return listen.map((text) => {
     const address = parseListen(text);
     assert(address !== undefined, `the configuration checked '${text}'`);
     return address;
   });
-  if (workers === 1) return addresses;
-  const settled: ListenAddress[] = [];
-  for (const address of addresses) {
-    const binds = await reserveAddresses(protocol, address);
-    settled.push(...binds.map((bind) => ({ host: bind.address, port: bind.port })));
-  }
-  return settled;
 }
 
-function socketTask(
-  { config, memory }: PlanInputs,
-  workers: number,
-  listen: readonly ListenAddress[],
-): Omit<SocketTask, 'name'> {
+async function reserve(
+  protocol: 'udp' | 'http',
+  listen: readonly string[],
+): Promise<BindAddress[]> {
+  const binds: BindAddress[] = [];
+  for (const address of parse(listen)) binds.push(...(await reserveAddresses(protocol, address)));
+  return binds;
+}
+
+/** What a worker binds, from what was configured or from what was reserved. */
+function listenOf(address: ListenAddress | BindAddress): ListenAddress {
+  return { host: 'host' in address ? address.host : address.address, port: address.port };
+}
+
+function socketTask({ config, memory }: PlanInputs, name: string): SocketTask {
   const { announce } = config;
   return {
+    name,
     thread: 0,
     memory,
     logLevel: config.log.level,
-    listen,
-    shared: workers > 1,
     tracker: {
       intervalSeconds: announce.intervalSeconds,
       minIntervalSeconds: announce.minIntervalSeconds,
@@ -105,33 +155,25 @@ function socketTask(
   };
 }
 
-function udpTask(
-  inputs: PlanInputs,
-  i: number,
-  workers: number,
-  listen: readonly ListenAddress[],
-): UdpTask {
-  return {
-    ...socketTask(inputs, workers, listen),
-    kind: 'udp',
-    name: `udp-${i + 1}`,
-    keyRing: inputs.keyRing,
-    receiveBufferBytes: inputs.config.udp.receiveBufferBytes,
-  };
+function udpTask(inputs: PlanInputs, name: string): Omit<UdpTask, 'listen' | 'shared'> {
+  const { keyRing, config } = inputs;
+  const { receiveBufferBytes } = config.udp;
+  return { ...socketTask(inputs, name), kind: 'udp', keyRing, receiveBufferBytes };
 }
 
 function httpTask(
   inputs: PlanInputs,
-  i: number,
+  name: string,
   workers: number,
-  listen: readonly ListenAddress[],
-): HttpTask {
-  const { http } = inputs.config;
+): Omit<HttpTask, 'listen' | 'shared'> {
+  const settings = httpSettings(inputs.config, workers);
+  return { ...socketTask(inputs, name), ...settings, kind: 'http', adopt: [] };
+}
+
+function httpSettings({ http }: Config, workers: number) {
   return {
-    ...socketTask(inputs, workers, listen),
-    kind: 'http',
-    name: `http-${i + 1}`,
     limits: {
+      ...HTTP_LIMITS,
       connectionsMax: Math.max(1, Math.floor(http.connectionsMax / workers)),
       headerBytesMax: http.headerBytesMax,
       targetBytesMax: http.headerBytesMax,

@@ -1,7 +1,8 @@
 /** What the main thread gives a worker at its start. Plain data and shared memory only. */
 
+import type { MessagePort } from 'node:worker_threads';
 import type { HttpLimits } from '../frontend/http/http-limits.js';
-import type { ListenAddress } from '../frontend/listen-address.js';
+import type { BindAddress, ListenAddress } from '../frontend/listen-address.js';
 import type { LogLevel } from '../lib/log.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import type { TrackerOptions } from '../tracker/tracker.js';
@@ -15,11 +16,8 @@ interface CommonTask {
   readonly logLevel: LogLevel | 'silent';
 }
 
-/** What both kinds of socket worker need. */
+/** What every worker that speaks with clients needs. */
 export interface SocketTask extends CommonTask {
-  readonly listen: readonly ListenAddress[];
-  /** Several workers share the addresses. */
-  readonly shared: boolean;
   readonly tracker: TrackerOptions;
   readonly trustedIpSources: readonly string[];
   /** Cells of TrackerCounter. */
@@ -28,19 +26,48 @@ export interface SocketTask extends CommonTask {
   readonly frontendCounts: SharedArrayBuffer;
 }
 
-export interface UdpTask extends SocketTask {
+/** What the portable frontends bind. */
+interface ListenTask {
+  readonly listen: readonly ListenAddress[];
+  /** Several workers share the addresses. */
+  readonly shared: boolean;
+}
+
+export interface UdpTask extends SocketTask, ListenTask {
   readonly kind: 'udp';
   readonly keyRing: SharedArrayBuffer;
   readonly receiveBufferBytes: number;
 }
 
-export interface HttpTask extends SocketTask {
-  readonly kind: 'http';
-  readonly limits: Partial<HttpLimits>;
+interface HttpSettings {
+  readonly limits: HttpLimits;
   readonly announcePaths: readonly string[];
   readonly scrapeHashesMax: number;
   readonly trustedProxies: readonly string[];
   readonly proxyProtocol: boolean;
+}
+
+export interface HttpTask extends SocketTask, ListenTask, HttpSettings {
+  readonly kind: 'http';
+  /** Where connections come from that fast workers accepted and do not serve. */
+  readonly adopt: readonly HandOverEnd[];
+}
+
+/** One end of the way that connections take from a fast worker to the portable HTTP server. */
+export interface HandOverEnd {
+  readonly port: MessagePort;
+  /** Connections on their way: one word. */
+  readonly pending: SharedArrayBuffer;
+}
+
+/** A worker that serves both protocols from one loop of system calls. */
+export interface FastTask extends SocketTask, HttpSettings {
+  readonly kind: 'fast';
+  readonly keyRing: SharedArrayBuffer;
+  readonly receiveBufferBytes: number;
+  readonly udp: readonly BindAddress[];
+  readonly http: readonly BindAddress[];
+  readonly handOver: HandOverEnd;
 }
 
 export interface KeeperTask extends CommonTask {
@@ -51,5 +78,6 @@ export interface KeeperTask extends CommonTask {
   readonly emptySwarmSeconds: number;
 }
 
-export type WorkerTask = UdpTask | HttpTask | KeeperTask;
+export type SocketWorkerTask = UdpTask | HttpTask | FastTask;
+export type WorkerTask = SocketWorkerTask | KeeperTask;
 export type WorkerKind = WorkerTask['kind'];

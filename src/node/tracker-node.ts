@@ -15,9 +15,10 @@ import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
 import { shardBase } from '../swarm/heap.js';
 import { reserveStore, Shard } from '../swarm/layout.js';
+import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
 import type { SaveReport } from './message.js';
-import { keeperTask, type PlanInputs, socketTasks } from './plan.js';
+import { type Io, keeperTask, type PlanInputs, socketTasks } from './plan.js';
 import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
 import type { WorkerTask } from './task.js';
@@ -106,7 +107,7 @@ export class TrackerNode {
       logger: this.#logger,
     });
     const inputs: PlanInputs = { config, memory, keyRing, snapshotPath };
-    const tasks = await socketTasks(inputs);
+    const tasks = await socketTasks(inputs, this.#chooseIo());
     source.setWorkers(tasks);
     const bound = await this.#startSockets(tasks);
     const admin = await this.#startAdmin(source);
@@ -116,7 +117,18 @@ export class TrackerNode {
     const ring = new KeyRingWriter(keyRing);
     this.#keyTimer = setInterval(() => ring.rotate(), KEY_ROTATION_MS).unref();
     source.serving = true;
-    this.#logger.info({ ...bound, admin, pid: process.pid, data: config.data }, 'ready');
+    const io = tasks.some(({ kind }) => kind === 'fast') ? 'fast' : 'portable';
+    this.#logger.info({ ...bound, admin, io, pid: process.pid, data: config.data }, 'ready');
+  }
+
+  /** What the configuration wants and the machine has. */
+  #chooseIo(): Io {
+    if (this.#config.io === 'portable') return 'portable';
+    const loaded = loadSys();
+    if (loaded.ok) return 'fast';
+    const { reason } = loaded;
+    this.#logger.warn({ reason }, 'no fast socket path here: the portable one serves');
+    return 'portable';
   }
 
   /** Starts the socket workers and returns what they bound, for the `ready` line. */
@@ -126,10 +138,10 @@ export class TrackerNode {
     this.#sockets = tasks.map((task) => this.#startWorker(task));
     const bound = { http: new Set<string>(), udp: new Set<string>() };
     const results = await Promise.allSettled(this.#sockets.map((worker) => worker.started));
-    for (const [i, result] of results.entries()) {
+    for (const result of results) {
       if (result.status === 'rejected') throw result.reason;
-      const { kind } = tasks[i];
-      if (kind !== 'keeper') for (const at of result.value) bound[kind].add(addressText(at));
+      for (const at of result.value.udp ?? []) bound.udp.add(addressText(at));
+      for (const at of result.value.http ?? []) bound.http.add(addressText(at));
     }
     return { http: [...bound.http], udp: [...bound.udp], https: [] };
   }

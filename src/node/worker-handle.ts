@@ -1,8 +1,8 @@
 /** The main thread's end of a worker thread: starts it, hears it, stops it, notices its death. */
-import { Worker } from 'node:worker_threads';
-import type { BoundAddress } from '../frontend/frontend.js';
+import { writeSync } from 'node:fs';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import type { LoggerSink } from '../lib/log-sink.js';
-import type { MainMessage, SaveReport, WorkerMessage } from './message.js';
+import type { MainMessage, SaveReport, Started, WorkerMessage } from './message.js';
 import type { WorkerTask } from './task.js';
 
 /** A worker ended that should not have. `code` is that of an expected failure, if it was one. */
@@ -17,6 +17,15 @@ export class WorkerFailedError extends Error {
   }
 }
 
+/** What an eventfd counts up by. */
+const WAKE = Buffer.from(BigUint64Array.of(1n).buffer);
+
+/** Ports that go to the worker with its task. */
+function portsOf(task: WorkerTask): MessagePort[] {
+  if (task.kind === 'fast') return [task.handOver.port];
+  return task.kind === 'http' ? task.adopt.map(({ port }) => port) : [];
+}
+
 export interface WorkerListeners {
   readonly log: LoggerSink;
   readonly onSaved?: (report: SaveReport) => void;
@@ -26,12 +35,13 @@ export interface WorkerListeners {
 
 export class WorkerHandle {
   readonly task: WorkerTask;
-  /** Resolves to the bound addresses; rejects with WorkerFailedError. */
-  readonly started: Promise<readonly BoundAddress[]>;
+  /** Resolves to what the worker bound; rejects with WorkerFailedError. */
+  readonly started: Promise<Started>;
   readonly #worker: Worker;
   readonly #listeners: WorkerListeners;
   /** Resolves when the thread is gone, or when it said that it is done. */
   readonly #ended: Promise<void>;
+  #wakeFd: number | undefined;
   #failed = false;
   #stopping = false;
 
@@ -43,11 +53,17 @@ export class WorkerHandle {
   ) {
     this.task = task;
     this.#listeners = listeners;
-    this.#worker = new Worker(script, { workerData: task, name: task.name });
+    this.#worker = new Worker(script, {
+      workerData: task,
+      name: task.name,
+      transferList: portsOf(task),
+    });
     this.started = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: WorkerMessage) => {
-        if (message.type === 'started') resolve(message.addresses);
-        else if (message.type === 'failed') reject(this.#fail(message.message, message.code));
+        if (message.type === 'started') {
+          this.#wakeFd = message.started.wakeFd;
+          resolve(message.started);
+        } else if (message.type === 'failed') reject(this.#fail(message.message, message.code));
         else this.#hear(message);
       });
       this.#worker.once('error', (error) => reject(this.#fail(String(error.stack ?? error))));
@@ -72,13 +88,15 @@ export class WorkerHandle {
   async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true;
     this.#worker.postMessage({ type: 'stop' } satisfies MainMessage);
+    if (this.#wakeFd !== undefined) writeSync(this.#wakeFd, WAKE);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => {
       timer = setTimeout(() => resolve(false), timeoutMs);
     });
     const inTime = await Promise.race([this.#ended.then(() => true), late]);
     clearTimeout(timer);
-    if (!inTime) await this.#worker.terminate();
+    // A thread that is blocked in the system cannot be terminated: the process will end with it.
+    if (!inTime && this.#wakeFd === undefined) await this.#worker.terminate();
     return inTime;
   }
 

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { PostedLog } from '../lib/log-sink.js';
+import { runFast } from './fast-worker.js';
 import { startKeeper } from './keeper.js';
 import type { MainMessage, WorkerMessage } from './message.js';
 import { startHttp, startUdp } from './socket-worker.js';
@@ -22,23 +23,35 @@ function fail(error: unknown): void {
   send({ type: 'failed', message, ...(typeof code === 'string' ? { code } : {}) });
 }
 
-async function run(task: WorkerTask): Promise<void> {
+function contextOf(task: WorkerTask): WorkerContext {
   const clock = new SystemClock();
   const log = new PostedLog(
     { level: task.logLevel, linesPerSecondMax: LOG_LINES_PER_SECOND },
     { post: (line) => send({ type: 'log', line }), clock },
   );
-  const context: WorkerContext = { log, clock, send, fail };
+  return { log, clock, send, fail };
+}
+
+/** Done: without the port nothing holds the thread any more. */
+function end(): void {
+  send({ type: 'stopped' });
+  port?.close();
+}
+
+async function run(task: WorkerTask): Promise<void> {
+  const context = contextOf(task);
+  if (task.kind === 'fast') {
+    // It blocks this thread until the main thread says stop.
+    assert(port !== null, 'checked above');
+    runFast(task, context, port);
+    end();
+    return;
+  }
   let running: RunningWorker;
   if (task.kind === 'udp') running = await startUdp(task, context);
   else if (task.kind === 'http') running = await startHttp(task, context);
   else running = startKeeper(task, context);
-  port?.once('message', (_message: MainMessage) => {
-    running.stop().then(() => {
-      send({ type: 'stopped' });
-      port?.close();
-    }, fail);
-  });
+  port?.once('message', (_message: MainMessage) => running.stop().then(end, fail));
 }
 
 run(workerData as WorkerTask).catch(fail);

@@ -76,7 +76,7 @@ export class Tracker {
     query.stopped = stopped;
     query.seeder = request.leftIsZero;
     query.partialSeed = request.event === AnnounceEvent.paused;
-    query.completed = request.event === AnnounceEvent.completed && request.leftIsZero;
+    query.completed = request.event === AnnounceEvent.completed;
     query.families = families;
     const wanted = request.numwant < 0 ? this.#options.numwantDefault : request.numwant;
     query.numwant = Math.min(wanted, this.#options.numwantMax, numwantMax);

@@ -18,6 +18,7 @@ export const ROOMS = [
   'node',
   'config',
   'client',
+  'load',
   'tracker',
   'swarm',
   'protocol',

@@ -1,6 +1,6 @@
 /** The HTTP frontend on node's own HTTP server: works on every system that node runs on. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Server as NetServer, type Socket } from 'node:net';
+import { Server as NetServer, Socket } from 'node:net';
 import { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, FrontendCounters } from '../counters.js';
 import type { BoundAddress, FatalCallback, Frontend } from '../frontend.js';
@@ -58,6 +58,8 @@ export class PortableHttp implements Frontend {
   readonly #responder: RequestResponder;
   readonly #proxied = new Endpoint();
   #servers: Server[] = [];
+  /** Never listens: it serves connections that were accepted elsewhere. */
+  #adopter: Server | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: PortableHttpOptions, deps: PortableHttpDependencies) {
@@ -91,6 +93,25 @@ export class PortableHttp implements Frontend {
     return bound;
   }
 
+  /**
+   * Serves a connection that another thread accepted: its descriptor, which is now ours, and what was
+   * received on it so far.
+   */
+  adopt(fd: number, received: Uint8Array): void {
+    this.#adopter ??= this.#createServer();
+    let socket: Socket;
+    try {
+      socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    } catch {
+      // Gone already, or nothing that node can make a socket of.
+      this.counters.count(FrontendCounter.httpAcceptErrors);
+      return;
+    }
+    socket.on('error', () => {});
+    this.#adopter.emit('connection', socket);
+    if (received.length > 0) socket.unshift(received);
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -104,6 +125,7 @@ export class PortableHttp implements Frontend {
     await this.#table.drain(this.#limits.stopTimeoutMs);
     // Now nothing is left to cut, and this ends the server's own timer.
     for (const server of this.#servers) server.close();
+    this.#adopter?.close();
     this.#servers = [];
   }
 

@@ -1,0 +1,499 @@
+/**
+ * HTTP on Linux system calls: plain GETs are parsed where they were received and answered from the
+ * loop. Whatever else comes is handed over, descriptor and bytes, to node's own HTTP server.
+ *
+ * ```
+ * input    [ what recv brought, after what was there before ]
+ * output   [ head, body ][ head, body ] ...  replies to pipelined requests, sent with one call
+ * scratch  [ body ]                          where the handler writes, behind the output
+ * ```
+ */
+import { writeDecimal } from '../../lib/decimal.js';
+import type { Endpoint } from '../../lib/endpoint.js';
+import { EAGAIN, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
+import { PinnedMemory } from '../../sys/pinned-memory.js';
+import { acceptConnection, openTcpListener } from '../../sys/socket.js';
+import { SocketAddress } from '../../sys/socket-address.js';
+import type { Sys } from '../../sys/sys.js';
+import { check } from '../../sys/sys-error.js';
+import { FrontendCounter, type FrontendCounters } from '../counters.js';
+import { HTTP_BODY_BYTES_MAX, type HttpHandler } from '../handler.js';
+import { refusalStatus } from '../http/refusal.js';
+import { BlockPool } from './block-pool.js';
+import { ConnectionSlots, Phase } from './connection-slots.js';
+import { Head, type HeadParser } from './head-parser.js';
+import { HEAD_CLOSE, HEAD_END, HEAD_KEEP, refusalBytes } from './response-head.js';
+import type { SocketLoop, Watcher } from './socket-loop.js';
+
+/** Numbers below it are listeners, others connections. */
+const CONNECTION_LOCAL = 256;
+/** Connections accepted before those that are open have their turn. */
+const ACCEPTS_PER_TURN = 32;
+const HEAD_BYTES_MAX = 160;
+const OUTPUT_BYTES = 256 * 1024;
+const OUTPUT_FULL = OUTPUT_BYTES - HTTP_BODY_BYTES_MAX - HEAD_BYTES_MAX;
+/** Reads that may bring part of a request before node's server takes it over. */
+const PARTIAL_READS_MAX = 4;
+const LINGER_MS = 2_000;
+/** A connection that never completed a request may have to make room after this time. */
+const HALF_OPEN_GRACE_MS = 1_000;
+
+export interface FastHttpAddress {
+  readonly local: Endpoint;
+  readonly scope?: number;
+}
+
+export interface FastHttpOptions {
+  readonly addresses: readonly FastHttpAddress[];
+  readonly connectionsMax: number;
+  readonly backlog: number;
+  /** Longest request head. */
+  readonly headerBytesMax: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveMs: number;
+  readonly sendTimeoutMs: number;
+  readonly requestsPerConnectionMax: number;
+  /** Connections at a time that are in the middle of a request or a reply. */
+  readonly blocksMax: number;
+}
+
+/** Takes connections that are not plain. */
+export interface HandOver {
+  /**
+   * Takes a descriptor and what was received on it so far (copied). False when there is no room for
+   * it: the caller closes it.
+   */
+  take(fd: number, bytes: Uint8Array<ArrayBuffer>, source: Endpoint): boolean;
+  /** True for sources whose connections are never plain, such as proxies with a preamble. */
+  isNeverPlain(source: Endpoint): boolean;
+}
+
+export interface FastHttpDependencies {
+  readonly sys: Sys;
+  readonly loop: SocketLoop;
+  readonly handler: HttpHandler;
+  readonly parser: HeadParser;
+  readonly handOver: HandOver;
+  readonly counters: FrontendCounters;
+}
+
+export class FastHttp implements Watcher {
+  readonly #options: FastHttpOptions;
+  readonly #sys: Sys;
+  readonly #loop: SocketLoop;
+  readonly #handler: HttpHandler;
+  readonly #parser: HeadParser;
+  readonly #handOver: HandOver;
+  readonly #counters: FrontendCounters;
+  readonly #watcher: number;
+  readonly #listeners: number[] = [];
+  readonly #slots: ConnectionSlots;
+  readonly #blocks: BlockPool;
+  readonly #input: PinnedMemory;
+  readonly #output: PinnedMemory;
+  readonly #body: Uint8Array;
+  readonly #name: SocketAddress;
+  readonly #recv: (fd: number, skip: number) => number;
+  #nowMs = performance.now();
+  #stopping = false;
+
+  /** Binds and watches every address. Throws a `SysError`, with nothing left open. */
+  constructor(options: FastHttpOptions, dependencies: FastHttpDependencies) {
+    const { sys, loop } = dependencies;
+    this.#options = options;
+    this.#sys = sys;
+    this.#loop = loop;
+    this.#handler = dependencies.handler;
+    this.#parser = dependencies.parser;
+    this.#handOver = dependencies.handOver;
+    this.#counters = dependencies.counters;
+    this.#watcher = loop.register(this);
+    this.#slots = new ConnectionSlots(options.connectionsMax);
+    this.#blocks = new BlockPool(sys, HTTP_BODY_BYTES_MAX, options.blocksMax);
+    // A pipelining client sends several heads at once.
+    const inputBytes = 4 * options.headerBytesMax;
+    const input = new PinnedMemory(sys, inputBytes);
+    this.#input = input;
+    this.#output = new PinnedMemory(sys, OUTPUT_BYTES + HTTP_BODY_BYTES_MAX);
+    this.#body = this.#output.bytes.subarray(OUTPUT_BYTES);
+    this.#name = new SocketAddress(sys);
+    const { address } = input;
+    this.#recv = (fd, skip) => sys.recv(fd, address + skip, inputBytes - skip, 0);
+    try {
+      for (const { local, scope } of options.addresses) {
+        const { backlog } = options;
+        const scoped = scope === undefined ? {} : { scope };
+        const fd = openTcpListener(sys, { local, backlog, reusePort: true, ...scoped });
+        this.#listeners.push(fd);
+        const number = this.#listeners.length - 1;
+        check(loop.watch(this.#watcher, fd, EPOLLIN, number), 'epoll_ctl');
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get connections(): number {
+    return this.#slots.count;
+  }
+
+  ready(local: number, events: number): void {
+    this.#nowMs = performance.now();
+    if (local < CONNECTION_LOCAL) {
+      this.#accept(this.#listeners[local]);
+      return;
+    }
+    const slot = local - CONNECTION_LOCAL;
+    // Closed in this very turn.
+    if (this.#slots.fd[slot] < 0) return;
+    if ((events & EPOLLOUT) !== 0 && this.#slots.phase[slot] === Phase.sending) {
+      this.#sendRest(slot);
+    } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) !== 0) {
+      this.#handler.beginBatch();
+      this.#read(slot);
+    }
+  }
+
+  /** Ends what takes too long. */
+  tick(nowMs: number): void {
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.highest; slot++) {
+      if (slots.fd[slot] < 0) continue;
+      const waitedMs = nowMs - slots.sinceMs[slot];
+      const phase = slots.phase[slot];
+      if (waitedMs < this.#patienceMs(phase)) continue;
+      if (phase === Phase.partial) {
+        this.#counters.count(FrontendCounter.httpTimeouts);
+        this.#refuse(slot, 408);
+        continue;
+      }
+      if (phase === Phase.fresh) this.#counters.count(FrontendCounter.httpTimeouts);
+      if (phase === Phase.sending) this.#counters.count(FrontendCounter.httpSlowReaders);
+      this.#close(slot);
+    }
+  }
+
+  /** Stops accepting, and ends connections that wait for nothing; replies being sent go on. */
+  drain(): void {
+    this.#stopping = true;
+    for (const fd of this.#listeners.splice(0)) this.#sys.close(fd);
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.highest; slot++) {
+      const phase = slots.phase[slot];
+      if (slots.fd[slot] >= 0 && (phase === Phase.fresh || phase === Phase.idle)) this.#close(slot);
+      else slots.closing[slot] = 1;
+    }
+  }
+
+  close(): void {
+    for (const fd of this.#listeners.splice(0)) this.#sys.close(fd);
+    for (let slot = 0; slot < this.#slots.highest; slot++) {
+      if (this.#slots.fd[slot] >= 0) this.#close(slot);
+    }
+  }
+
+  #patienceMs(phase: number): number {
+    if (phase === Phase.idle) return this.#options.keepAliveMs;
+    if (phase === Phase.sending) return this.#options.sendTimeoutMs;
+    return phase === Phase.lingering ? LINGER_MS : this.#options.requestTimeoutMs;
+  }
+
+  #accept(listener: number): void {
+    const counters = this.#counters;
+    this.#handler.beginBatch();
+    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+      const fd = acceptConnection(this.#sys, listener, this.#name);
+      if (fd < 0) {
+        if (fd !== -EAGAIN) counters.count(FrontendCounter.httpAcceptErrors);
+        return;
+      }
+      counters.count(FrontendCounter.httpConnectionsTotal);
+      let slot = this.#slots.take(fd, this.#nowMs);
+      if (slot < 0 && this.#evict()) slot = this.#slots.take(fd, this.#nowMs);
+      if (slot < 0) {
+        counters.count(FrontendCounter.httpConnectionsRefused);
+        this.#sys.close(fd);
+        continue;
+      }
+      counters.count(FrontendCounter.httpConnectionsOpen);
+      const source = this.#slots.sources[slot];
+      if (!this.#name.read(source)) {
+        this.#close(slot);
+        continue;
+      }
+      if (this.#handOver.isNeverPlain(source)) {
+        this.#pass(slot, 0, 0);
+        continue;
+      }
+      // Most clients have sent their request by now, and many want one answer only: those never
+      // enter the epoll set.
+      this.#read(slot);
+      if (this.#slots.fd[slot] === fd && this.#slots.watched[slot] === 0) {
+        this.#watchFor(slot, EPOLLIN);
+      }
+    }
+  }
+
+  /** Reads what came, and answers it. */
+  #read(slot: number): void {
+    const slots = this.#slots;
+    const held = slots.phase[slot] === Phase.partial ? this.#takeBack(slot) : 0;
+    const received = this.#recv(slots.fd[slot], held);
+    if (received === -EAGAIN) {
+      if (held > 0 && !this.#keep(slot, 0, held)) this.#close(slot);
+      return;
+    }
+    if (received <= 0) {
+      this.#close(slot);
+      return;
+    }
+    this.#counters.add(FrontendCounter.httpBytesIn, received);
+    if (slots.phase[slot] !== Phase.lingering) this.#answer(slot, held + received);
+  }
+
+  /** Answers the requests in `input[0..limit)`. */
+  #answer(slot: number, limit: number): void {
+    const slots = this.#slots;
+    const { bytes } = this.#input;
+    const parser = this.#parser;
+    let at = 0;
+    let out = 0;
+    let result: number = Head.incomplete;
+    while (at < limit && slots.closing[slot] === 0) {
+      result = parser.parse(bytes, at, limit);
+      if (result === Head.plain && parser.end - at > this.#options.headerBytesMax) {
+        result = Head.unusual;
+      }
+      if (result !== Head.plain) break;
+      out = this.#respond(slot, out);
+      at = parser.end;
+      if (out <= OUTPUT_FULL) continue;
+      if (!this.#send(slot, out)) return;
+      if (slots.phase[slot] === Phase.sending) {
+        // It asks for more than it reads.
+        this.#counters.count(FrontendCounter.httpSlowReaders);
+        this.#close(slot);
+        return;
+      }
+      out = 0;
+    }
+    const rest = limit - at;
+    if (slots.closing[slot] !== 0 && rest > 0) slots.lingers[slot] = 1;
+    if (out > 0 && !this.#send(slot, out)) return;
+    if (slots.phase[slot] === Phase.sending && rest > 0) {
+      this.#counters.count(FrontendCounter.httpSlowReaders);
+      this.#close(slot);
+      return;
+    }
+    if (slots.phase[slot] === Phase.sending || slots.closing[slot] !== 0) return;
+    if (rest === 0) {
+      slots.phase[slot] = Phase.idle;
+      slots.sinceMs[slot] = this.#nowMs;
+      slots.reads[slot] = 0;
+      return;
+    }
+    const partial = result === Head.incomplete && rest < this.#options.headerBytesMax;
+    if (partial && ++slots.reads[slot] <= PARTIAL_READS_MAX && this.#keep(slot, at, limit)) return;
+    this.#pass(slot, at, limit);
+  }
+
+  /** Writes head and body of a reply at `out`; returns the offset behind it. */
+  #respond(slot: number, out: number): number {
+    const { requestsPerConnectionMax } = this.#options;
+    const slots = this.#slots;
+    const parser = this.#parser;
+    const counters = this.#counters;
+    counters.count(FrontendCounter.httpRequests);
+    const requests = ++slots.requests[slot];
+    const keep = parser.keepAlive && requests < requestsPerConnectionMax && !this.#stopping;
+    if (!keep) slots.closing[slot] = 1;
+    const length = this.#handler.handle(
+      this.#input.bytes,
+      parser.targetStart,
+      parser.targetEnd,
+      slots.sources[slot],
+      this.#body,
+    );
+    const { bytes } = this.#output;
+    if (length < 0) {
+      const status = refusalStatus(-length);
+      counters.count(
+        status < 500
+          ? FrontendCounter.httpResponsesClientError
+          : FrontendCounter.httpResponsesServerError,
+      );
+      const refusal = refusalBytes(status, keep);
+      bytes.set(refusal, out);
+      return out + refusal.length;
+    }
+    counters.count(FrontendCounter.httpResponsesOk);
+    const head = keep ? HEAD_KEEP : HEAD_CLOSE;
+    for (let i = 0; i < head.length; i++) bytes[out + i] = head[i];
+    let at = writeDecimal(bytes, out + head.length, length);
+    for (let i = 0; i < HEAD_END.length; i++) bytes[at++] = HEAD_END[i];
+    bytes.copyWithin(at, OUTPUT_BYTES, OUTPUT_BYTES + length);
+    return at + length;
+  }
+
+  /**
+   * Sends `output[0..length)`; what does not fit waits in a block. False when that was the
+   * connection's end.
+   */
+  #send(slot: number, length: number): boolean {
+    const slots = this.#slots;
+    let sent = this.#sys.send(slots.fd[slot], this.#output.address, length, MSG_NOSIGNAL);
+    if (sent === -EAGAIN) sent = 0;
+    if (sent < 0) {
+      this.#close(slot);
+      return false;
+    }
+    this.#counters.add(FrontendCounter.httpBytesOut, sent);
+    if (sent === length) return slots.closing[slot] === 0 || this.#finish(slot);
+    const rest = length - sent;
+    const block = rest <= this.#blocks.blockBytes ? this.#blocks.take() : -1;
+    if (block < 0) {
+      this.#counters.count(FrontendCounter.httpSlowReaders);
+      this.#close(slot);
+      return false;
+    }
+    const at = this.#blocks.offset(block);
+    const { bytes } = this.#output;
+    for (let i = 0; i < rest; i++) this.#blocks.bytes[at + i] = bytes[sent + i];
+    slots.block[slot] = block;
+    slots.start[slot] = 0;
+    slots.end[slot] = rest;
+    slots.phase[slot] = Phase.sending;
+    slots.sinceMs[slot] = this.#nowMs;
+    return this.#watchFor(slot, EPOLLOUT);
+  }
+
+  /** Goes on with a reply that had no room. */
+  #sendRest(slot: number): void {
+    const slots = this.#slots;
+    const block = slots.block[slot];
+    const length = slots.end[slot] - slots.start[slot];
+    const address = this.#blocks.address(block) + slots.start[slot];
+    const sent = this.#sys.send(slots.fd[slot], address, length, MSG_NOSIGNAL);
+    if (sent === -EAGAIN) return;
+    if (sent < 0) {
+      this.#close(slot);
+      return;
+    }
+    this.#counters.add(FrontendCounter.httpBytesOut, sent);
+    slots.start[slot] += sent;
+    slots.sinceMs[slot] = this.#nowMs;
+    if (sent < length) return;
+    this.#blocks.give(block);
+    slots.block[slot] = -1;
+    slots.phase[slot] = Phase.idle;
+    if (slots.closing[slot] === 0) this.#watchFor(slot, EPOLLIN);
+    else this.#finish(slot);
+  }
+
+  /** All is sent: ends the connection, or lingers when more came than was answered. */
+  #finish(slot: number): boolean {
+    const slots = this.#slots;
+    if (slots.lingers[slot] === 0) {
+      this.#close(slot);
+      return false;
+    }
+    slots.phase[slot] = Phase.lingering;
+    slots.sinceMs[slot] = this.#nowMs;
+    this.#sys.shutdown(slots.fd[slot], SHUT_WR);
+    return this.#watchFor(slot, EPOLLIN);
+  }
+
+  /** Has the loop tell of `events`. False when it cannot, and the connection ended. */
+  #watchFor(slot: number, events: number): boolean {
+    const { fd, watched } = this.#slots;
+    const local = CONNECTION_LOCAL + slot;
+    const result =
+      watched[slot] === 1
+        ? this.#loop.rewatch(this.#watcher, fd[slot], events, local)
+        : this.#loop.watch(this.#watcher, fd[slot], events, local);
+    watched[slot] = 1;
+    if (result >= 0) return true;
+    this.#close(slot);
+    return false;
+  }
+
+  /** Puts part of a request aside. False when all blocks are in use. */
+  #keep(slot: number, start: number, limit: number): boolean {
+    const block = this.#blocks.take();
+    if (block < 0) return false;
+    const slots = this.#slots;
+    const at = this.#blocks.offset(block);
+    const { bytes } = this.#input;
+    for (let i = start; i < limit; i++) this.#blocks.bytes[at + i - start] = bytes[i];
+    if (slots.phase[slot] !== Phase.partial) slots.sinceMs[slot] = this.#nowMs;
+    slots.phase[slot] = Phase.partial;
+    slots.block[slot] = block;
+    slots.end[slot] = limit - start;
+    return true;
+  }
+
+  /** Brings what was put aside back to the input; returns its length. */
+  #takeBack(slot: number): number {
+    const slots = this.#slots;
+    const block = slots.block[slot];
+    const at = this.#blocks.offset(block);
+    const length = slots.end[slot];
+    for (let i = 0; i < length; i++) this.#input.bytes[i] = this.#blocks.bytes[at + i];
+    this.#blocks.give(block);
+    slots.block[slot] = -1;
+    return length;
+  }
+
+  /** Hands the connection and `input[start..limit)` to node's server. */
+  #pass(slot: number, start: number, limit: number): void {
+    const slots = this.#slots;
+    const fd = slots.fd[slot];
+    if (slots.watched[slot] === 1) this.#loop.epoll.remove(fd);
+    const bytes = new Uint8Array(limit - start);
+    for (let i = start; i < limit; i++) bytes[i - start] = this.#input.bytes[i];
+    const taken = this.#handOver.take(fd, bytes, slots.sources[slot]);
+    this.#counters.count(
+      taken ? FrontendCounter.httpHandedOver : FrontendCounter.httpHandOversRefused,
+    );
+    if (!taken) this.#sys.close(fd);
+    this.#release(slot);
+  }
+
+  #refuse(slot: number, status: number): void {
+    const refusal = refusalBytes(status, false);
+    this.#output.bytes.set(refusal);
+    this.#slots.closing[slot] = 1;
+    this.#send(slot, refusal.length);
+  }
+
+  /** Makes room by ending connections that had their time and never completed a request. */
+  #evict(): boolean {
+    const slots = this.#slots;
+    let evicted = 0;
+    for (let slot = 0; slot < slots.highest; slot++) {
+      if (slots.fd[slot] < 0 || slots.requests[slot] > 0) continue;
+      if (this.#nowMs - slots.sinceMs[slot] < HALF_OPEN_GRACE_MS) continue;
+      this.#close(slot);
+      evicted++;
+    }
+    this.#counters.add(FrontendCounter.httpConnectionsEvicted, evicted);
+    return evicted > 0;
+  }
+
+  #close(slot: number): void {
+    this.#sys.close(this.#slots.fd[slot]);
+    this.#release(slot);
+  }
+
+  #release(slot: number): void {
+    const { block } = this.#slots;
+    if (block[slot] >= 0) this.#blocks.give(block[slot]);
+    block[slot] = -1;
+    this.#slots.give(slot);
+    this.#counters.add(FrontendCounter.httpConnectionsOpen, -1);
+  }
+}
+
+/** `how` of shutdown: no more from us. */
+const SHUT_WR = 1;

@@ -1,0 +1,137 @@
+/** HTTP requests over `node:http`: for machines where system calls cannot be made directly. */
+import { Agent, get, type RequestOptions } from 'node:http';
+import { formatAddress } from '../lib/endpoint.js';
+import type { LoadEngine, LoadPhase } from './engine.js';
+import { countPeers, failureText, HTTP_REQUEST_BYTES_MAX, HttpRequestWriter } from './http-wire.js';
+import { LoadError, type LoadOptions } from './load-options.js';
+import type { HttpEngineDependencies } from './sys-http-engine.js';
+import { sourceAddress } from './target.js';
+
+const TICK_MS = 10;
+
+export class NodeHttpEngine implements LoadEngine {
+  readonly kind = 'node sockets';
+  inFlight = 0;
+  filled = false;
+  readonly #options: LoadOptions;
+  readonly #deps: HttpEngineDependencies;
+  readonly #writer: HttpRequestWriter;
+  readonly #request = Buffer.alloc(HTTP_REQUEST_BYTES_MAX);
+  readonly #agents: readonly Agent[];
+  readonly #locals: readonly (string | undefined)[];
+  #phase: LoadPhase = 'drain';
+  #untilMs = 0;
+
+  constructor(options: LoadOptions, deps: HttpEngineDependencies) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#writer = new HttpRequestWriter(options);
+    const { sources, connections, close } = options;
+    const maxSockets = Math.ceil(connections / sources);
+    this.#agents = Array.from(
+      { length: sources },
+      () => new Agent({ keepAlive: !close, maxSockets }),
+    );
+    this.#locals = Array.from({ length: sources }, (_, source) => {
+      const local = sourceAddress(deps.target, source);
+      return local === undefined ? undefined : formatAddress(local.bytes, 0, 4);
+    });
+  }
+
+  async open(limitMs: number): Promise<void> {
+    const untilMs = performance.now() + limitMs;
+    while (performance.now() < untilMs) {
+      if (await this.#isThere()) return;
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+    throw new LoadError('no connection can be made: is the tracker running there?');
+  }
+
+  async work(phase: LoadPhase, untilMs: number): Promise<void> {
+    this.#phase = phase;
+    this.#untilMs = untilMs;
+    const free = this.#options.connections - this.inFlight;
+    for (let i = 0; i < free; i++) this.#ask(i % this.#options.sources);
+    while (performance.now() < untilMs) {
+      if ((phase === 'drain' || this.filled) && this.inFlight === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+  }
+
+  close(): void {
+    for (const agent of this.#agents) agent.destroy();
+  }
+
+  #isThere(): Promise<boolean> {
+    const { target } = this.#deps;
+    return new Promise((resolve) => {
+      const { port } = target.remote;
+      get({ host: target.address, port, path: '/', agent: false }, (response) => {
+        response.resume();
+        resolve(true);
+      }).on('error', () => resolve(false));
+    });
+  }
+
+  #ask(source: number): void {
+    const { crowd, tally, target } = this.#deps;
+    if (this.#phase === 'drain' || performance.now() >= this.#untilMs) return;
+    if (this.#phase === 'mix') crowd.next(source);
+    else if (!crowd.nextFill(source)) {
+      this.filled = this.#locals.every((_, each) => !crowd.hasFill(each));
+      return;
+    }
+    const { isScrape } = crowd;
+    const length = this.#writer.write(this.#request, crowd);
+    const line = this.#request.toString('latin1', 0, length).split(' ', 2);
+    const localAddress = this.#locals[source];
+    const options: RequestOptions = {
+      host: target.address,
+      port: target.remote.port,
+      path: line[1],
+      agent: this.#agents[source],
+      headers: { host: this.#options.url.host, 'accept-encoding': 'gzip' },
+      timeout: this.#options.timeoutMs,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    };
+    this.inFlight++;
+    const sentMs = performance.now();
+    let isOver = false;
+    const over = () => {
+      if (isOver) return;
+      isOver = true;
+      this.inFlight--;
+      this.#ask(source);
+    };
+    const request = get(options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', (error) => tally.error(error.message));
+      response.on('end', () => {
+        tally.latency(performance.now() - sentMs);
+        this.#count(response.statusCode ?? 0, Buffer.concat(chunks), isScrape);
+      });
+      response.on('close', over);
+    });
+    request.on('timeout', () => request.destroy(new Error('timeout')));
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      tally.error(error.code ?? error.message);
+      // Later: a server that refuses everything must not keep this thread from its timers.
+      setImmediate(over);
+    });
+  }
+
+  #count(status: number, body: Buffer, isScrape: boolean): void {
+    const { tally } = this.#deps;
+    tally.replyBytes += body.length;
+    const failure = failureText(body);
+    if (status !== 200) tally.error(`status ${status}`);
+    else if (failure !== undefined) tally.error(`failure: ${failure}`);
+    else if (isScrape) tally.scrapes++;
+    else {
+      tally.announces++;
+      tally.peerReplies++;
+      tally.peers += countPeers(body);
+    }
+  }
+}

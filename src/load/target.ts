@@ -1,0 +1,49 @@
+/** Where a load goes: one address, looked up once, and whether it is this machine. */
+import { lookup } from 'node:dns/promises';
+import { Endpoint } from '../lib/endpoint.js';
+import { LoadError } from './load-options.js';
+
+export interface LoadTarget {
+  readonly remote: Endpoint;
+  /** Text of the address, without its port. */
+  readonly address: string;
+  readonly isLoopback: boolean;
+}
+
+/** Rejects with a `LoadError`. */
+export async function findTarget(url: URL): Promise<LoadTarget> {
+  if (url.protocol !== 'udp:' && url.protocol !== 'http:') {
+    throw new LoadError(`${url.protocol} cannot be loaded: give a udp: or http: URL`);
+  }
+  const port = url.port === '' && url.protocol === 'http:' ? 80 : Number(url.port);
+  if (port === 0) throw new LoadError('the URL needs a port');
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  let address: string;
+  try {
+    ({ address } = await lookup(host));
+  } catch {
+    throw new LoadError(`${host} has no address`);
+  }
+  const remote = new Endpoint();
+  if (!remote.setAddressText(address)) throw new LoadError(`${host} has no address`);
+  remote.setPort(port);
+  return { remote, address, isLoopback: isLoopback(remote) };
+}
+
+export function isLoopback({ family, bytes }: Endpoint): boolean {
+  if (family === 4) return bytes[0] === 127;
+  return bytes.subarray(0, 15).every((byte) => byte === 0) && bytes[15] === 1;
+}
+
+/**
+ * The address that source number `index` sends from: 127.0.0.1 and the following ones, which
+ * belong to every Linux machine. Undefined where the system shall choose.
+ */
+export function sourceAddress(target: LoadTarget, index: number): Endpoint | undefined {
+  if (!target.isLoopback || target.remote.family !== 4) return undefined;
+  if (process.platform !== 'linux') return undefined;
+  const source = new Endpoint();
+  source.setAddress(Uint8Array.of(127, 0, 0, 1 + index), 0, 4);
+  source.setPort(0);
+  return source;
+}

@@ -1,0 +1,98 @@
+/** Puts a tracker behind both protocols in one loop of system calls, and runs it to its end. */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { FrontendCounters } from '../frontend/counters.js';
+import { FastHttp } from '../frontend/fast/fast-http.js';
+import { FastUdp } from '../frontend/fast/fast-udp.js';
+import { HandOverGate } from '../frontend/fast/hand-over-gate.js';
+import { SocketLoop } from '../frontend/fast/socket-loop.js';
+import type { BoundAddress } from '../frontend/frontend.js';
+import type { BindAddress } from '../frontend/listen-address.js';
+import { CidrSet } from '../lib/cidr-set.js';
+import { Endpoint } from '../lib/endpoint.js';
+import { RequestHead } from '../protocol/http/request-head.js';
+import { loadSys } from '../sys/load-sys.js';
+import { scopeOf } from '../sys/socket-address.js';
+import type { Sys } from '../sys/sys.js';
+import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
+import type { FastTask } from './task.js';
+import type { WorkerContext } from './worker-context.js';
+
+/** Connections on their way to node's server, and how many of them a second from one address. */
+const HAND_OVER_PENDING_MAX = 1_024;
+const HAND_OVER_PER_ADDRESS_MAX = 50;
+/** Connections that may be in the middle of a request or a reply, 64 KiB each when used. */
+const BLOCKS_MAX = 4_096;
+
+/** Serves until the main thread says stop. Throws a `SysError` when an address cannot be bound. */
+export function runFast(task: FastTask, context: WorkerContext, port: MessagePort): void {
+  const loaded = loadSys();
+  if (!loaded.ok) throw new Error(`the fast path is not available: it ${loaded.reason}`);
+  const { sys } = loaded;
+  let stop = (): void => {};
+  const onWake = (): void => {
+    if (receiveMessageOnPort(port) !== undefined) stop();
+  };
+  const loop = new SocketLoop({ sys, onWake });
+  const counters = new FrontendCounters(task.frontendCounts);
+  const tracker = createTracker(task, context);
+  const udp = new FastUdp(
+    {
+      addresses: task.udp.map((bind) => ({ ...localOf(sys, bind), wildcard: bind.wildcard })),
+      receiveBufferBytes: task.receiveBufferBytes,
+    },
+    { sys, loop, handler: createUdpHandler(task, tracker), counters },
+  );
+  const proxies = new CidrSet(task.trustedProxies);
+  const handOver = new HandOverGate(
+    { pendingMax: HAND_OVER_PENDING_MAX, perAddressPerSecondMax: HAND_OVER_PER_ADDRESS_MAX },
+    {
+      post: (message) => task.handOver.port.postMessage(message, [message.bytes.buffer]),
+      pending: new Int32Array(task.handOver.pending),
+      isNeverPlain: (source) => task.proxyProtocol && proxies.has(source),
+    },
+  );
+  const http = new FastHttp(
+    {
+      addresses: task.http.map((bind) => localOf(sys, bind)),
+      connectionsMax: task.limits.connectionsMax,
+      backlog: task.limits.backlog,
+      headerBytesMax: task.limits.headerBytesMax,
+      requestTimeoutMs: task.limits.requestTimeoutMs,
+      keepAliveMs: task.limits.keepAliveTimeoutMs,
+      sendTimeoutMs: task.limits.sendTimeoutMs,
+      requestsPerConnectionMax: task.limits.requestsPerConnectionMax,
+      blocksMax: BLOCKS_MAX,
+    },
+    {
+      sys,
+      loop,
+      handler: createHttpHandler(task, tracker),
+      parser: new RequestHead(),
+      handOver,
+      counters,
+    },
+  );
+  stop = () => {
+    udp.close();
+    http.drain();
+    loop.drain(task.limits.stopTimeoutMs, () => http.connections === 0);
+  };
+  const started = { udp: bound(task.udp), http: bound(task.http), wakeFd: loop.wakeFd };
+  context.send({ type: 'started', started });
+  loop.run();
+  http.close();
+  loop.close();
+  task.handOver.port.close();
+}
+
+function localOf(sys: Sys, { address, port }: BindAddress): { local: Endpoint; scope?: number } {
+  const local = new Endpoint();
+  local.setAddressText(address);
+  local.setPort(port);
+  const scope = scopeOf(sys, address);
+  return scope === 0 ? { local } : { local, scope };
+}
+
+function bound(binds: readonly BindAddress[]): BoundAddress[] {
+  return binds.map(({ address, family, port }) => ({ address, family, port }));
+}

@@ -1,0 +1,53 @@
+/** What stands behind the sockets of a worker: its view of the store, the tracker, the handlers. */
+import { BATCH_PACKETS_MAX } from '../frontend/packet-batch.js';
+import { CidrSet } from '../lib/cidr-set.js';
+import { HttpRoutes } from '../protocol/http/route.js';
+import { SwarmStore } from '../swarm/swarm-store.js';
+import { WarmUp } from '../swarm/warm-up.js';
+import { ConnectionIds } from '../tracker/connection-id.js';
+import { HttpTrackerHandler } from '../tracker/http-handler.js';
+import { KeyRingReader } from '../tracker/key-ring.js';
+import { Tracker } from '../tracker/tracker.js';
+import { UdpHandler } from '../tracker/udp-handler.js';
+import { UdpWarmUp } from '../tracker/udp-warm-up.js';
+import { randomSeed } from './random-seed.js';
+import type { FastTask, HttpTask, SocketTask, UdpTask } from './task.js';
+import type { WorkerContext } from './worker-context.js';
+
+/** A tracker and the thread's view of the store that it works on. */
+export interface ThreadTracker {
+  readonly tracker: Tracker;
+  readonly store: SwarmStore;
+}
+
+export function createTracker(task: SocketTask, { clock }: WorkerContext): ThreadTracker {
+  const store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
+  const trustedIpSources = new CidrSet(task.trustedIpSources);
+  const dependencies = { store, clock, trustedIpSources, seed: randomSeed() };
+  return { store, tracker: new Tracker(task.tracker, dependencies) };
+}
+
+export function createUdpHandler(
+  task: UdpTask | FastTask,
+  { tracker, store }: ThreadTracker,
+): UdpHandler {
+  return new UdpHandler(tracker, {
+    ids: new ConnectionIds(new KeyRingReader(task.keyRing)),
+    counts: new Float64Array(task.trackerCounts),
+    warmUp: new UdpWarmUp(new WarmUp(task.memory, store.index, BATCH_PACKETS_MAX)),
+  });
+}
+
+export function createHttpHandler(
+  task: HttpTask | FastTask,
+  { tracker }: ThreadTracker,
+): HttpTrackerHandler {
+  return new HttpTrackerHandler(
+    { scrapeHashesMax: task.scrapeHashesMax },
+    {
+      tracker,
+      routes: new HttpRoutes({ announcePaths: task.announcePaths }),
+      counts: new Float64Array(task.trackerCounts),
+    },
+  );
+}

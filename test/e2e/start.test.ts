@@ -1,0 +1,145 @@
+/** Starts that must fail, and how: a non-zero exit, and words that say what to do. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { within } from '../support/deadline.js';
+import {
+  type ExitStatus,
+  type TrackerOptions,
+  TrackerProcess,
+  temporaryFolder,
+} from '../support/tracker-process.js';
+
+const EXIT_LIMIT_MS = 60_000;
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const act of cleanUp.splice(0)) await act();
+});
+
+interface Ending extends ExitStatus {
+  readonly output: string;
+}
+
+/** Starts a tracker that is expected to end by itself. */
+async function ending(options: TrackerOptions, data = temporaryFolder('data')): Promise<Ending> {
+  const process = TrackerProcess.launch(options, data);
+  cleanUp.push(() => process.remove());
+  const status = await within(process.exited, EXIT_LIMIT_MS, 'the process to end');
+  expect(process.logs.some((line) => line.msg === 'ready')).toBe(false);
+  return { ...status, output: process.output() };
+}
+
+describe('a data directory', () => {
+  it('in use by another process is refused, and the other one goes on', async () => {
+    const first = await TrackerProcess.start();
+    cleanUp.push(() => first.remove());
+    const { code, output } = await ending({}, first.data);
+    expect(code).toBe(1);
+    expect(output).toContain(first.data);
+    expect(output).toContain(String(first.child.pid));
+    expect(await first.adminJson('/readyz')).toBeDefined();
+  });
+
+  it('is free again at once after kill -9', async () => {
+    const first = await TrackerProcess.start();
+    await first.kill9();
+    const second = await first.restart();
+    cleanUp.push(() => second.remove());
+    expect(second.http.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a port that another process holds', () => {
+  async function heldTcp(): Promise<number> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanUp.push(() => server.close());
+    return (server.address() as AddressInfo).port;
+  }
+
+  it('is an error for HTTP', async () => {
+    const held = `127.0.0.1:${await heldTcp()}`;
+    const { code, output } = await ending({ http: [held] });
+    expect(code).toBe(1);
+    expect(output).toContain(held);
+    expect(output).toMatch(/address_in_use.*held by another process/);
+  });
+
+  it('is an error for UDP', async () => {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    cleanUp.push(() => socket.close());
+    const held = `127.0.0.1:${socket.address().port}`;
+    const { code, output } = await ending({ udp: [held] });
+    expect(code).toBe(1);
+    expect(output).toContain(held);
+    expect(output).toMatch(/address_in_use.*held by another process/);
+  });
+
+  it('is an error for the admin listener', async () => {
+    const held = `127.0.0.1:${await heldTcp()}`;
+    const { code, output } = await ending({ admin: held });
+    expect(code).toBe(1);
+    expect(output).toContain(held);
+  });
+
+  it('is an error when another tracker holds it', async () => {
+    const first = await TrackerProcess.start();
+    cleanUp.push(() => first.remove());
+    for (const [protocol, address] of [
+      ['http', first.http4],
+      ['udp', first.udp4],
+    ] as const) {
+      const { code, output } = await ending({ [protocol]: [`127.0.0.1:${address.port}`] });
+      expect(code).toBe(1);
+      expect(output).toContain(String(address.port));
+    }
+  });
+});
+
+describe('a bad configuration', () => {
+  it('ends with an error that lists every problem with its path', async () => {
+    const { code, output } = await ending({
+      config: {
+        announce: { intervalSeconds: -5, numwantDefault: 'many' },
+        limits: { peersMaxx: 1 },
+        nonsense: true,
+      },
+      env: { TRACKERBT_LIMITS_SWARMS_MAX: 'lots' },
+      args: ['--workers', '-1'],
+    });
+    expect(code).not.toBe(0);
+    for (const path of [
+      'announce.intervalSeconds',
+      'announce.numwantDefault',
+      'limits.peersMaxx',
+      'nonsense',
+      'TRACKERBT_LIMITS_SWARMS_MAX',
+      '--workers',
+    ]) {
+      expect(output).toContain(path);
+    }
+  });
+
+  it('of relations between settings is an error', async () => {
+    const { code, output } = await ending({
+      config: { announce: { intervalSeconds: 100, peerTtlSeconds: 50 } },
+    });
+    expect(code).not.toBe(0);
+    expect(output).toContain('peerTtlSeconds');
+  });
+
+  it('is named when the file does not exist', async () => {
+    const { code, output } = await ending({ args: ['--config', '/nonexistent/trackerbt.yaml'] });
+    expect(code).not.toBe(0);
+    expect(output).toContain('/nonexistent/trackerbt.yaml');
+  });
+
+  it('an unknown flag is an error', async () => {
+    const { code, output } = await ending({ args: ['--no-such-flag'] });
+    expect(code).not.toBe(0);
+    expect(output).toContain('--no-such-flag');
+  });
+});

@@ -1,0 +1,30 @@
+/** The part of bittorrent-tracker's client that tests use; the package ships no types. */
+declare module 'bittorrent-tracker/client' {
+  import type { EventEmitter } from 'node:events';
+
+  export interface ClientOptions {
+    readonly infoHash: string;
+    readonly peerId: string;
+    readonly announce: readonly string[];
+    readonly port: number;
+    readonly wrtc?: false;
+  }
+
+  export interface AnnounceOptions {
+    readonly left?: number;
+    readonly uploaded?: number;
+    readonly downloaded?: number;
+    readonly numwant?: number;
+  }
+
+  /** Emits `update` and `scrape` with numbers, `peer` with `ADDR:PORT`, `warning` and `error`. */
+  export default class Client extends EventEmitter {
+    constructor(options: ClientOptions);
+    start(options?: AnnounceOptions): void;
+    complete(options?: AnnounceOptions): void;
+    update(options?: AnnounceOptions): void;
+    stop(options?: AnnounceOptions): void;
+    scrape(): void;
+    destroy(done?: () => void): void;
+  }
+}

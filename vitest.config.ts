@@ -1,0 +1,61 @@
+/**
+ * How the tests run. Quick projects go first, two files at a time (the smallest machine we promise
+ * to test on has two cores); projects that start processes follow, one file at a time, so that what
+ * they time is not the neighbour's work. Limits only guard against hanging.
+ */
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+
+const WORKERS_MAX = 2;
+
+function quick(name: string, include: string): TestProjectConfiguration {
+  return {
+    test: {
+      name,
+      include: [include],
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      maxWorkers: WORKERS_MAX,
+      sequence: { groupOrder: 0 },
+    },
+  };
+}
+
+/** `io` names the socket path that the trackers of a run take; without it they choose. */
+function serial(
+  name: string,
+  groupOrder: number,
+  { folder = name, io }: { folder?: string; io?: 'fast' | 'portable' } = {},
+): TestProjectConfiguration {
+  return {
+    test: {
+      name,
+      include: [`test/${folder}/**/*.test.ts`],
+      env: io === undefined ? {} : { TEST_IO: io },
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+      maxWorkers: 1,
+      fileParallelism: false,
+      sequence: { groupOrder },
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    retry: 0,
+    watch: false,
+    maxWorkers: WORKERS_MAX,
+    projects: [
+      quick('unit', 'src/**/*.test.ts'),
+      quick('layout', 'test/layout/**/*.test.ts'),
+      quick('fuzz', 'test/fuzz/**/*.test.ts'),
+      serial('swarm', 1),
+      serial('conformance', 1, { io: 'portable' }),
+      serial('conformance-fast', 1, { folder: 'conformance', io: 'fast' }),
+      serial('e2e', 2),
+      serial('abuse', 3, { io: 'portable' }),
+      serial('abuse-fast', 3, { folder: 'abuse', io: 'fast' }),
+    ],
+  },
+});
