@@ -1,10 +1,5 @@
 /** Wiring and signals: the command line, what it may touch, and the only process.exit. */
 import { Command, CommanderError } from 'commander';
-import { announceCommand } from './cli/announce.js';
-import { configCommand } from './cli/config.js';
-import { loadCommand } from './cli/load.js';
-import { scrapeCommand } from './cli/scrape.js';
-import { trackerCommand } from './cli/tracker.js';
 import { VERSION } from './node/version.js';
 
 const { stdout, stderr, env } = process;
@@ -19,15 +14,26 @@ function onStopSignal(listener: (signal: string) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, listener);
 }
 
+/** Every command, in the order of the help; each loads its modules only when it is wanted. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  tracker: async () =>
+    (await import('./cli/tracker.js')).trackerCommand({ stderr, env, onStopSignal, exit }),
+  announce: async () => (await import('./cli/announce.js')).announceCommand({ stdout, stderr }),
+  scrape: async () => (await import('./cli/scrape.js')).scrapeCommand({ stdout, stderr }),
+  load: async () => (await import('./cli/load.js')).loadCommand({ stdout, stderr, onStopSignal }),
+  config: async () => (await import('./cli/config.js')).configCommand({ stdout, stderr, env }),
+};
+
 const program = new Command('trackerbt')
   .description('a distributed BitTorrent tracker')
   .version(VERSION)
-  .exitOverride()
-  .addCommand(trackerCommand({ stderr, env, onStopSignal, exit }))
-  .addCommand(announceCommand({ stdout, stderr }))
-  .addCommand(scrapeCommand({ stdout, stderr }))
-  .addCommand(loadCommand({ stdout, stderr, onStopSignal }))
-  .addCommand(configCommand({ stdout, stderr, env }));
+  .exitOverride();
+const wanted = process.argv[2];
+const loaders =
+  wanted !== undefined && Object.hasOwn(COMMANDS, wanted)
+    ? [COMMANDS[wanted]]
+    : Object.values(COMMANDS);
+for (const load of loaders) program.addCommand(await load());
 
 for (const command of program.commands) {
   command.exitOverride();

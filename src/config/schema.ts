@@ -127,7 +127,7 @@ const limits = z.strictObject({
     .whole(1_000, 450_000_000)
     .default(10_000_000)
     .describe('Peers kept, all swarms together; memory is reserved for them at start.'),
-  swarmsMax: leaves.whole(1_000, 64_000_000).default(2_000_000).describe('Swarms kept.'),
+  swarmsMax: leaves.whole(1_000, 44_000_000).default(2_000_000).describe('Swarms kept.'),
 });
 
 const store = z.strictObject({

@@ -169,7 +169,7 @@ function readDigits(bytes: Uint8Array, at: number, end: number): number {
 export function failureText(body: Uint8Array): string | undefined {
   if (body[0] !== 100 || body[1] !== 49 || body[2] !== 52 || body[4] !== 102) return undefined;
   const text = Buffer.from(body.subarray(0, 120)).toString('latin1');
-  return /^d14:failure reason\d+:(.{0,80})/s.exec(text)?.[1];
+  return /^d14:failure reason\d+:(.{0,80}?)(?:8:interval|8:retry in|e$|$)/s.exec(text)?.[1];
 }
 
 /** IPv4 peers in a bencoded announce reply; 0 when it has none. */

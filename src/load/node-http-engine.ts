@@ -29,8 +29,8 @@ export class NodeHttpEngine implements LoadEngine {
     const { sources, connections, close } = options;
     const maxSockets = Math.ceil(connections / sources);
     this.#agents = Array.from(
-      { length: sources },
-      () => new Agent({ keepAlive: !close, maxSockets }),
+      { length: close ? 0 : sources },
+      () => new Agent({ keepAlive: true, maxSockets }),
     );
     this.#locals = Array.from({ length: sources }, (_, source) => {
       const local = sourceAddress(deps.target, source);
@@ -89,7 +89,8 @@ export class NodeHttpEngine implements LoadEngine {
       host: target.address,
       port: target.remote.port,
       path: line[1],
-      agent: this.#agents[source],
+      // Without an agent every request gets a connection, which ends with it.
+      agent: this.#agents[source] ?? false,
       headers: { host: this.#options.url.host, 'accept-encoding': 'gzip' },
       timeout: this.#options.timeoutMs,
       ...(localAddress === undefined ? {} : { localAddress }),

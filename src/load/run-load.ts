@@ -13,7 +13,7 @@ import { findTarget, type LoadTarget } from './target.js';
 
 /** The engine's own loop gives way to timers and signals this often. */
 const SLICE_MS = 200;
-const OPEN_MS_MAX = 5_000;
+const OPEN_MS_MAX = 2_000;
 const DRAIN_MS_MAX = 2_000;
 
 export type LoadStep = 'filling' | 'warming up' | 'measuring';

@@ -47,6 +47,8 @@ const WAIT_MS = 10;
 const EXPIRE_EVERY_MS = 100;
 /** Peers are counted in one of so many replies. */
 const PEERS_SAMPLE = 64;
+/** After so many connections in a row that the server closed unasked, each one serves one request. */
+const STALE_MAX = 8;
 
 const State = { closed: 0, idle: 1, connecting: 2, waiting: 3 } as const;
 
@@ -82,6 +84,9 @@ export class SysHttpEngine implements LoadEngine {
   readonly #isScrape: Uint8Array;
   /** What a connection that is on its way will ask. */
   readonly #pendingRequests: (Uint8Array | undefined)[];
+  /** By connection: replies that came on it. */
+  readonly #served: Uint32Array;
+  #staleInARow = 0;
   #exhausted = 0;
   #sample = 0;
   #expireAtMs = 0;
@@ -112,6 +117,7 @@ export class SysHttpEngine implements LoadEngine {
     this.#need = new Float64Array(connections);
     this.#sentMs = new Float64Array(connections);
     this.#isScrape = new Uint8Array(connections);
+    this.#served = new Uint32Array(connections);
     this.#pendingRequests = new Array<Uint8Array | undefined>(connections).fill(undefined);
   }
 
@@ -193,6 +199,7 @@ export class SysHttpEngine implements LoadEngine {
         return;
       }
       this.#fds[connection] = fd;
+      this.#served[connection] = 0;
       this.#tally.connects++;
       isNew = true;
     }
@@ -273,7 +280,8 @@ export class SysHttpEngine implements LoadEngine {
     if (need === 0 || total < need) return false;
     this.#finish(connection, view);
     // `finish` has just read this reply's head.
-    if (this.#options.close || this.#head.closes) this.#drop(connection);
+    const serverCloses = this.#head.closes || this.#staleInARow >= STALE_MAX;
+    if (this.#options.close || serverCloses) this.#drop(connection);
     return true;
   }
 
@@ -289,6 +297,7 @@ export class SysHttpEngine implements LoadEngine {
     const total = this.#have[connection];
     this.#states[connection] = State.idle;
     this.inFlight--;
+    if (this.#served[connection]++ > 0) this.#staleInARow = 0;
     tally.latency(performance.now() - this.#sentMs[connection]);
     tally.replyBytes += total;
     const head = this.#head;
@@ -316,8 +325,12 @@ export class SysHttpEngine implements LoadEngine {
     tally.peers += countPeers(view.subarray(body, Math.min(total, REPLY_BYTES)));
   }
 
+  /** Ends the request under way. A server may close a kept connection just as we use it. */
   #fail(connection: number, kind: string): void {
-    this.#tally.error(kind);
+    const isStale =
+      this.#served[connection] > 0 && this.#have[connection] === 0 && kind !== 'timeout';
+    if (isStale) this.#staleInARow++;
+    else this.#tally.error(kind);
     this.inFlight--;
     this.#drop(connection);
   }

@@ -11,7 +11,9 @@ import { randomSeed } from './random-seed.js';
 import type { KeeperTask } from './task.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
 
-const TICK_MS = 200;
+/** A pass is spread over so many ticks, which come at least once a second. */
+const TICKS_PER_PASS = 32;
+const TICK_MS_MAX = 1_000;
 /** Peers looked at under one lock: some tens of microseconds. */
 const STEP_PEERS = 1_000;
 /** A whole pass over the store takes an eighth of the time that peers live, within these bounds. */
@@ -35,6 +37,8 @@ class Keeper implements RunningWorker {
   readonly #store: SwarmStore;
   readonly #expiry: Expiry;
   readonly #fullGate: RateGate;
+  readonly #passSeconds: number;
+  readonly #tickMs: number;
   #timer: NodeJS.Timeout | undefined;
   #nextSaveSeconds = 0;
   #droppedFull = 0;
@@ -47,12 +51,17 @@ class Keeper implements RunningWorker {
     this.#context = context;
     this.#store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
     this.#expiry = new Expiry(this.#store, task);
+    this.#passSeconds = Math.min(
+      PASS_SECONDS_MAX,
+      Math.max(PASS_SECONDS_MIN, task.peerTtlSeconds / 8),
+    );
+    this.#tickMs = Math.min(TICK_MS_MAX, (this.#passSeconds * 1000) / TICKS_PER_PASS);
     this.#fullGate = new RateGate({ intervalSeconds: FULL_LOG_SECONDS }, context);
   }
 
   start(): void {
     this.#nextSaveSeconds = this.#context.clock.monotonicSeconds() + this.#task.saveSeconds;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     this.#context.send({ type: 'started', started: {} });
   }
 
@@ -84,13 +93,9 @@ class Keeper implements RunningWorker {
     const { limits, index } = this.#store;
     const slots = limits.shards * index.slotsTotal;
     const peers = storeTotals(this.#store).peers + slots / SLOTS_PER_PEER;
-    const passSeconds = Math.min(
-      PASS_SECONDS_MAX,
-      Math.max(PASS_SECONDS_MIN, this.#task.peerTtlSeconds / 8),
-    );
     // A step ends with its shard, so a pass is no fewer steps than there are shards.
     const stepsPerPass = peers / STEP_PEERS + limits.shards;
-    const steps = Math.ceil((stepsPerPass * TICK_MS) / (passSeconds * 1000));
+    const steps = Math.ceil((stepsPerPass * this.#tickMs) / (this.#passSeconds * 1000));
     for (let i = 0; i < steps; i++) this.#expiry.step(STEP_PEERS);
   }
 

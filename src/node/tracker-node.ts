@@ -51,6 +51,9 @@ export class TrackerNode {
   #admin: AdminServer | undefined;
   #sockets: WorkerHandle[] = [];
   #keeper: WorkerHandle | undefined;
+  /** The last save, if there was one, did what it should. */
+  #saved = true;
+  #startFailure: WorkerFailedError | undefined;
   #keyTimer: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -90,7 +93,7 @@ export class TrackerNode {
     // A start that is under way is let finish: what it holds by then can be given back in order.
     await this.#starting?.catch(() => {});
     await this.#stop({ socketsMs: SOCKET_STOP_MS, keeperMs: KEEPER_STOP_MS });
-    this.#end?.(0);
+    this.#end?.(this.#saved ? 0 : 1);
   }
 
   async #start(): Promise<void> {
@@ -116,6 +119,8 @@ export class TrackerNode {
     await this.#keeper.started;
     const ring = new KeyRingWriter(keyRing);
     this.#keyTimer = setInterval(() => ring.rotate(), KEY_ROTATION_MS).unref();
+    // A worker that started may have died while the others did.
+    if (this.#startFailure !== undefined) throw this.#startFailure;
     source.serving = true;
     const io = tasks.some(({ kind }) => kind === 'fast') ? 'fast' : 'portable';
     this.#logger.info({ ...bound, admin, io, pid: process.pid, data: config.data }, 'ready');
@@ -179,6 +184,7 @@ export class TrackerNode {
   #noteSave(report: SaveReport): void {
     this.#source?.noteSave(report);
     const { ok, reason, ...figures } = report;
+    this.#saved = ok;
     if (ok) this.#logger.debug(figures, 'saved');
     else this.#logger.error({ reason }, 'saving the store failed; the last good file is kept');
   }
@@ -186,7 +192,11 @@ export class TrackerNode {
   /** A worker died: the process goes down, with its name and reason, after saving what can be saved. */
   #workerFailed(task: WorkerTask, error: WorkerFailedError): void {
     // While starting, `start` throws the error; while stopping, nothing is left to lose.
-    if (this.#source?.serving !== true || this.#stopping !== undefined) return;
+    if (this.#stopping !== undefined) return;
+    if (this.#source?.serving !== true) {
+      this.#startFailure ??= error;
+      return;
+    }
     this.#source.serving = false;
     this.#source.failure = error.message;
     this.#logger.fatal({ worker: error.worker, reason: error.reason }, 'a worker failed: stopping');
@@ -212,13 +222,25 @@ export class TrackerNode {
   async #stop({ socketsMs, keeperMs }: { socketsMs: number; keeperMs: number }): Promise<void> {
     if (this.#source !== undefined) this.#source.serving = false;
     clearInterval(this.#keyTimer);
-    await Promise.all(this.#sockets.map((worker) => worker.stop(socketsMs)));
-    if (this.#keeper !== undefined) {
-      const inTime = await (keeperMs === 0 ? this.#keeper.kill() : this.#keeper.stop(keeperMs));
-      if (!inTime) this.#logger.error('the last save did not finish in time');
-    }
+    const inTime = await Promise.all(this.#sockets.map((worker) => worker.stop(socketsMs)));
+    const stuck = this.#sockets.some(({ task }, i) => !inTime[i] && this.#diedInsideStore(task));
+    if (stuck) this.#logger.error('a worker is stuck inside the store: it is not saved');
+    await this.#stopKeeper(stuck ? 0 : keeperMs);
     await this.#admin?.stop();
     await this.#lock?.release();
+  }
+
+  /** Has the keeper save once more; `timeoutMs` 0 ends it without. */
+  async #stopKeeper(timeoutMs: number): Promise<void> {
+    if (this.#keeper === undefined) return;
+    if (timeoutMs === 0) {
+      this.#saved = false;
+      await this.#keeper.kill();
+      return;
+    }
+    if (await this.#keeper.stop(timeoutMs)) return;
+    this.#saved = false;
+    this.#logger.error('the last save did not finish in time');
   }
 }
 

@@ -3,11 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { PostedLog } from '../lib/log-sink.js';
-import { runFast } from './fast-worker.js';
-import { startKeeper } from './keeper.js';
 import type { MainMessage, WorkerMessage } from './message.js';
-import { startHttp, startUdp } from './socket-worker.js';
-import type { WorkerTask } from './task.js';
+import type { FastTask, WorkerTask } from './task.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
 
 /** Log lines that one worker may post in a second. */
@@ -43,15 +40,30 @@ async function run(task: WorkerTask): Promise<void> {
   if (task.kind === 'fast') {
     // It blocks this thread until the main thread says stop.
     assert(port !== null, 'checked above');
+    const { runFast } = await import('./fast-worker.js');
     runFast(task, context, port);
     end();
     return;
   }
-  let running: RunningWorker;
-  if (task.kind === 'udp') running = await startUdp(task, context);
-  else if (task.kind === 'http') running = await startHttp(task, context);
-  else running = startKeeper(task, context);
+  const running = await start(task, context);
   port?.once('message', (_message: MainMessage) => running.stop().then(end, fail));
+}
+
+/** Each kind loads what it needs and no more: a thread's modules are its own. */
+async function start(
+  task: Exclude<WorkerTask, FastTask>,
+  context: WorkerContext,
+): Promise<RunningWorker> {
+  if (task.kind === 'keeper') {
+    const { startKeeper } = await import('./keeper.js');
+    return startKeeper(task, context);
+  }
+  if (task.kind === 'udp') {
+    const { startUdp } = await import('./udp-worker.js');
+    return startUdp(task, context);
+  }
+  const { startHttp } = await import('./http-worker.js');
+  return startHttp(task, context);
 }
 
 run(workerData as WorkerTask).catch(fail);

@@ -3,6 +3,7 @@
  * without peers for long.
  */
 import { Global, SEGMENT_SHIFT, Shard, Swarm } from './layout.js';
+import { ageSeconds } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
 import { type StoreVisitor, StoreWalk } from './walk.js';
 
@@ -51,8 +52,8 @@ export class Expiry implements StoreVisitor {
     for (let slot = sets.peersAt(set, index) - 1; slot >= 0; slot--) {
       const leaf = sets.leafAt(set, index);
       const meta = leaves.metaStart(leaf, words) + 2 * slot + 1;
-      const seen = heap.i32[leaf >>> SEGMENT_SHIFT][meta] & 0xffff;
-      if (((store.seconds - seen) & 0xffff) <= this.#options.peerTtlSeconds) continue;
+      const seen = heap.i32[leaf >>> SEGMENT_SHIFT][meta];
+      if (ageSeconds(store.seconds, seen) <= this.#options.peerTtlSeconds) continue;
       store.removeAt(shard, record, kind, index, slot);
       control[shard + Shard.expired]++;
       // The removal may have merged this leaf away.

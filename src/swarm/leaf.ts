@@ -32,6 +32,15 @@ export const PeerFlag = {
   completed: 0x4000,
 } as const;
 
+/** How far the second of another thread may be ahead: a save or a tick keeps its own from its start. */
+const SEEN_AHEAD_SECONDS = 3_600;
+
+/** Age of a peer last heard at `seen`, of which the low 16 bits count; 0 when that is ahead of us. */
+export function ageSeconds(seconds: number, seen: number): number {
+  const age = (seconds - seen) & 0xffff;
+  return age > 0xffff - SEEN_AHEAD_SECONDS ? 0 : age;
+}
+
 export class Leaves {
   readonly #heap: Heap;
 

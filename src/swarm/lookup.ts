@@ -2,7 +2,7 @@
 import { formatAddress } from '../lib/endpoint.js';
 import { ScrapeEntry } from '../protocol/announce.js';
 import { PEER_KINDS, PeerKind, SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
-import { PeerFlag, WORDS4, WORDS6 } from './leaf.js';
+import { ageSeconds, PeerFlag, WORDS4, WORDS6 } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
 
 export interface StoredPeer {
@@ -74,7 +74,7 @@ function listPeers(
         port: (bytes[addressBytes] << 8) | bytes[addressBytes + 1],
         seeder: (kind & 1) === 0,
         partialSeed: ((seenAndFlags >>> 16) & PeerFlag.partialSeed) !== 0,
-        ageSeconds: (seconds - seenAndFlags) & 0xffff,
+        ageSeconds: ageSeconds(seconds, seenAndFlags),
         origin: (seenAndFlags >>> 16) & PeerFlag.origin,
       });
     }

@@ -93,12 +93,15 @@ export class PeerChooser {
     let fromSeeders = 0;
     if (!query.seeder && !query.partialSeed) {
       const seeders = this.#records[set + 1];
-      const leechers = this.#records[set + 3] - self;
+      // A peer that found no room to move to its new role still stands among the seeders.
+      const leechers = Math.max(0, this.#records[set + 3] - self);
       const quarter = take >>> 2;
-      const fair = Math.round((take * seeders) / (seeders + leechers));
+      // Rounded at random: a client that wants one peer must meet both roles sooner or later.
+      const share = (take * seeders) / (seeders + leechers);
+      const fair = Math.floor(share + this.#sampler.below(1_024) / 1_024);
       fromSeeders = Math.max(fair, Math.min(seeders, quarter));
       fromSeeders = Math.min(fromSeeders, take - Math.min(leechers, quarter), seeders);
-      fromSeeders = Math.max(fromSeeders, take - leechers);
+      fromSeeders = Math.min(take, Math.max(fromSeeders, take - leechers));
     }
     const { foundLeaf, foundSlot } = this.#sets;
     const sampler = this.#sampler;

@@ -199,14 +199,14 @@ class Loader implements EntryVisitor {
     for (let i = 0; i < 5; i++) this.#infoHash[i] = payload.readInt32BE(at + 4 * i);
     this.#hash = this.#store.index.hash(this.#infoHash, 0);
     this.#downloads = payload.readInt32LE(at + 20);
-    if (this.#downloads === 0) return;
+    if (this.#downloads <= 0) return;
     const shard = this.#store.lockShard(this.#store.index.shardOf(this.#hash));
     const record = this.#store.findOrCreate(shard, this.#hash, this.#infoHash);
     if (record >= 0) {
       const { records, seconds } = this.#store;
       const known = records[record + Swarm.downloads];
       records[record + Swarm.downloads] = Math.max(known, this.#downloads);
-      if (known === 0) records[record + Swarm.emptySince] = seconds;
+      if (this.#peersOf(record) === 0) records[record + Swarm.emptySince] = seconds;
     }
     this.#store.unlockShard(shard);
   }
@@ -240,9 +240,13 @@ class Loader implements EntryVisitor {
 
   /** A record made for peers that then found no room. */
   #forgetIfUnused(shard: number, record: number): void {
+    const downloads = this.#store.records[record + Swarm.downloads];
+    if (this.#peersOf(record) === 0 && downloads === 0) this.#store.forget(shard, record);
+  }
+
+  #peersOf(record: number): number {
     const { records } = this.#store;
     const sets = record + Swarm.sets;
-    const peers = records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
-    if (peers === 0 && records[record + Swarm.downloads] === 0) this.#store.forget(shard, record);
+    return records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
   }
 }

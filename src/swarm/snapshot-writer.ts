@@ -6,6 +6,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
+import { ageSeconds } from './leaf.js';
 import {
   CHUNK_BYTES,
   CHUNK_BYTES_MAX,
@@ -140,7 +141,7 @@ class SnapshotWriter implements StoreVisitor {
       }
       chunk.writeInt32LE(meta32[meta], at);
       const seenAndFlags = meta32[meta + 1];
-      chunk.writeUInt16LE((seconds - seenAndFlags) & 0xffff, at + 4);
+      chunk.writeUInt16LE(ageSeconds(seconds, seenAndFlags), at + 4);
       chunk.writeUInt16LE(seenAndFlags >>> 16, at + 6);
       at += PEER_META_BYTES;
     }

@@ -241,6 +241,56 @@ describe('swarm store', () => {
     expect(store.announce(query, reply)).toBe(Outcome.done);
   });
 
+  it('stays within bounds and keeps its counts when a peer cannot move to its new role', () => {
+    const { store, query, reply } = small();
+    query.seeder = true;
+    query.numwant = 200;
+    for (let host = 0; host < 300; host++) {
+      setHost(query, host);
+      store.announce(query, reply);
+    }
+    const { heap } = store;
+    const allocate = heap.allocate.bind(heap);
+    heap.allocate = () => 0;
+    query.seeder = false;
+    query.partialSeed = true;
+    expect(store.announce(query, reply)).toBe(Outcome.full);
+    query.partialSeed = false;
+    expect(store.announce(query, reply)).toBe(Outcome.full);
+    expect(reply.count4).toBeLessThanOrEqual(200);
+    heap.allocate = allocate;
+    expect(storeTotals(store)).toMatchObject({ seeders: 300, leechers: 0, partialSeeds: 0 });
+    expect(store.announce(query, reply)).toBe(Outcome.done);
+    expect(storeTotals(store)).toMatchObject({ seeders: 299, leechers: 1, partialSeeds: 0 });
+  });
+
+  it('tells both roles even to those who want one peer', () => {
+    const { store, query, reply } = small();
+    for (let host = 0; host < 110; host++) {
+      setHost(query, host);
+      query.seeder = host < 10;
+      store.announce(query, reply);
+    }
+    query.numwant = 1;
+    let seeders = 0;
+    for (let i = 0; i < 2_000; i++) {
+      store.announce(query, reply);
+      if (new Uint8Array(reply.peers4.buffer)[3] < 10) seeders++;
+    }
+    expect(seeders).toBeGreaterThan(50);
+    expect(seeders).toBeLessThan(1_000);
+  });
+
+  it('does not lose a peer whose last word is a second ahead of the one who looks', () => {
+    const { store, query, reply } = small();
+    store.setTime(1_001, 0);
+    store.announce(query, reply);
+    store.setTime(1_000, 0);
+    const expiry = new Expiry(store, { peerTtlSeconds: 100, emptySwarmSeconds: 100 });
+    while (expiry.step(100));
+    expect(storeTotals(store).peers).toBe(1);
+  });
+
   it('forgets swarms that are only remembered when it gets crowded', () => {
     const { store, query, reply } = small();
     query.seeder = true;

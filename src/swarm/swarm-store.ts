@@ -160,6 +160,7 @@ export class SwarmStore {
   ): boolean {
     const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
     const set = record + Swarm.sets + 2 * kind;
+    if ((kind & 1) === 0) seenAndFlags &= ~(PeerFlag.partialSeed << 16);
     const hash = hashPeer(this.#keys, wire, 0, words);
     if (this.sets.find(set, words, wire, hash)) return true;
     const other = record + Swarm.sets + 2 * (kind ^ 1);
@@ -283,12 +284,14 @@ export class SwarmStore {
       control[shard + Shard.peers + kind]++;
     } else {
       // No room to move: the peer keeps its old role until its next announce.
+      const kept = (kind & 1) === 0 ? flags : flags & ~PeerFlag.partialSeed;
       segment[meta] = stamp;
-      segment[meta + 1] = seen;
+      segment[meta + 1] = this.#seenWith(kept);
+      this.#countPartial(shard, record, old, kept);
       sets.foundLeaf = foundLeaf;
       sets.foundSlot = foundSlot;
     }
-    this.#countPartial(shard, record, old, flags);
+    if (moved) this.#countPartial(shard, record, old, flags);
     return moved ? Outcome.done : Outcome.full;
   }
 

@@ -106,12 +106,13 @@ export class StoreWalk {
     if (this.#kind < 0) this.#enterSet(0);
     this.#visitor.swarm(shard, record);
     while (this.#kind < PEER_KINDS) {
-      const kind = this.#kind;
+      // Leechers first: a peer that completes meanwhile is met once at least.
+      const kind = this.#kind ^ 1;
       const set = record + Swarm.sets + 2 * kind;
       if (this.#leaf === 0) this.#moves = sets.moves(set);
       else if (sets.moves(set) !== this.#moves) this.#restartSet(sets.moves(set));
       if (this.#leaf >= sets.leafCount(set)) {
-        this.#enterSet(kind + 1);
+        this.#enterSet(this.#kind + 1);
         continue;
       }
       if (spent >= budget) return spent;

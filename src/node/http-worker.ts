@@ -1,28 +1,14 @@
-/** Puts a tracker behind a portable frontend in a worker thread. */
+/** Puts a tracker behind the portable HTTP frontend in a worker thread. */
 import { FrontendCounters } from '../frontend/counters.js';
 import type { HandOverMessage } from '../frontend/fast/hand-over-gate.js';
-import type { Frontend } from '../frontend/frontend.js';
 import { PortableHttp, type ProxyTrust } from '../frontend/http/portable-http.js';
-import { PortableUdp } from '../frontend/udp/portable-udp.js';
 import { CidrSet } from '../lib/cidr-set.js';
 import type { Endpoint } from '../lib/endpoint.js';
 import { decodeProxyHeader } from '../protocol/proxy/proxy-header.js';
 import { clientFromForwardedFor } from '../protocol/proxy/x-forwarded-for.js';
-import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
-import type { HandOverEnd, HttpTask, UdpTask } from './task.js';
+import { createHttpHandler, createTracker } from './handlers.js';
+import type { HandOverEnd, HttpTask } from './task.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
-
-export async function startUdp(task: UdpTask, context: WorkerContext): Promise<RunningWorker> {
-  const handler = createUdpHandler(task, createTracker(task, context));
-  const { listen, shared, receiveBufferBytes } = task;
-  const frontend: Frontend = new PortableUdp(
-    { listen, shared, receiveBufferBytes },
-    { handler, onFatal: context.fail, counters: new FrontendCounters(task.frontendCounts) },
-  );
-  const udp = await frontend.start();
-  context.send({ type: 'started', started: { udp } });
-  return frontend;
-}
 
 export async function startHttp(task: HttpTask, context: WorkerContext): Promise<RunningWorker> {
   const { listen, shared, limits } = task;
