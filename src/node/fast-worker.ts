@@ -70,6 +70,7 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
       parser: new RequestHead(),
       handOver,
       counters,
+      open: new Int32Array(task.connectionsOpen),
     },
   );
   stop = () => {

@@ -94,19 +94,21 @@ async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorke
   const http = await reserve('http', config.http.listen);
   const tasks: SocketWorkerTask[] = [];
   const adopt: HandOverEnd[] = [];
+  const connectionsOpen = new SharedArrayBuffer(4);
   for (let i = 1; i <= count; i++) {
     const { port1, port2 } = new MessageChannel();
     const pending = new SharedArrayBuffer(4);
     adopt.push({ port: port2, pending });
     tasks.push({
       ...socketTask(inputs, `fast-${i}`),
-      ...httpSettings(config, count),
+      ...httpSettings(config, 1),
       kind: 'fast',
       keyRing,
       receiveBufferBytes: config.udp.receiveBufferBytes,
       udp,
       http,
       handOver: { port: port1, pending },
+      connectionsOpen,
     });
   }
   tasks.push({ ...httpTask(inputs, 'http-1', 1), adopt, listen: [], shared: false });

@@ -3,12 +3,10 @@
  * loop. Whatever else comes is handed over, descriptor and bytes, to node's own HTTP server.
  *
  * ```
- * input    [ what recv brought, after what was there before ]
- * output   [ head, body ][ head, body ] ...  replies to pipelined requests, sent with one call
- * scratch  [ body ]                          where the handler writes, behind the output
+ * input    [ what was put aside before ][ what recv brought ]
+ * replies  [ head, body ][ head, body ] ...  of pipelined requests, sent with one call (ReplyWriter)
  * ```
  */
-import { writeDecimal } from '../../lib/decimal.js';
 import type { Endpoint } from '../../lib/endpoint.js';
 import { EAGAIN, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
 import { PinnedMemory } from '../../sys/pinned-memory.js';
@@ -18,20 +16,16 @@ import type { Sys } from '../../sys/sys.js';
 import { check } from '../../sys/sys-error.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { HTTP_BODY_BYTES_MAX, type HttpHandler } from '../handler.js';
-import { refusalStatus } from '../http/refusal.js';
 import { BlockPool } from './block-pool.js';
 import { ConnectionSlots, Phase } from './connection-slots.js';
 import { Head, type HeadParser } from './head-parser.js';
-import { HEAD_CLOSE, HEAD_END, HEAD_KEEP, refusalBytes } from './response-head.js';
+import { ReplyWriter } from './reply-writer.js';
 import type { SocketLoop, Watcher } from './socket-loop.js';
 
 /** Numbers below it are listeners, others connections. */
 const CONNECTION_LOCAL = 256;
 /** Connections accepted before those that are open have their turn. */
 const ACCEPTS_PER_TURN = 32;
-const HEAD_BYTES_MAX = 160;
-const OUTPUT_BYTES = 256 * 1024;
-const OUTPUT_FULL = OUTPUT_BYTES - HTTP_BODY_BYTES_MAX - HEAD_BYTES_MAX;
 /** Reads that may bring part of a request before node's server takes it over. */
 const PARTIAL_READS_MAX = 4;
 const LINGER_MS = 2_000;
@@ -45,6 +39,7 @@ export interface FastHttpAddress {
 
 export interface FastHttpOptions {
   readonly addresses: readonly FastHttpAddress[];
+  /** Of all workers together. */
   readonly connectionsMax: number;
   readonly backlog: number;
   /** Longest request head. */
@@ -75,6 +70,8 @@ export interface FastHttpDependencies {
   readonly parser: HeadParser;
   readonly handOver: HandOver;
   readonly counters: FrontendCounters;
+  /** Connections open in all workers: one shared word. */
+  readonly open: Int32Array;
 }
 
 export class FastHttp implements Watcher {
@@ -85,13 +82,13 @@ export class FastHttp implements Watcher {
   readonly #parser: HeadParser;
   readonly #handOver: HandOver;
   readonly #counters: FrontendCounters;
+  readonly #open: Int32Array;
   readonly #watcher: number;
   readonly #listeners: number[] = [];
   readonly #slots: ConnectionSlots;
   readonly #blocks: BlockPool;
   readonly #input: PinnedMemory;
-  readonly #output: PinnedMemory;
-  readonly #body: Uint8Array;
+  readonly #replies: ReplyWriter;
   readonly #name: SocketAddress;
   readonly #recv: (fd: number, skip: number) => number;
   #nowMs = performance.now();
@@ -107,6 +104,7 @@ export class FastHttp implements Watcher {
     this.#parser = dependencies.parser;
     this.#handOver = dependencies.handOver;
     this.#counters = dependencies.counters;
+    this.#open = dependencies.open;
     this.#watcher = loop.register(this);
     this.#slots = new ConnectionSlots(options.connectionsMax);
     this.#blocks = new BlockPool(sys, HTTP_BODY_BYTES_MAX, options.blocksMax);
@@ -114,8 +112,7 @@ export class FastHttp implements Watcher {
     const inputBytes = 4 * options.headerBytesMax;
     const input = new PinnedMemory(sys, inputBytes);
     this.#input = input;
-    this.#output = new PinnedMemory(sys, OUTPUT_BYTES + HTTP_BODY_BYTES_MAX);
-    this.#body = this.#output.bytes.subarray(OUTPUT_BYTES);
+    this.#replies = new ReplyWriter(sys, dependencies);
     this.#name = new SocketAddress(sys);
     const { address } = input;
     this.#recv = (fd, skip) => sys.recv(fd, address + skip, inputBytes - skip, 0);
@@ -209,14 +206,14 @@ export class FastHttp implements Watcher {
         return;
       }
       counters.count(FrontendCounter.httpConnectionsTotal);
-      let slot = this.#slots.take(fd, this.#nowMs);
-      if (slot < 0 && this.#evict()) slot = this.#slots.take(fd, this.#nowMs);
+      const slot = this.#isRoom() ? this.#slots.take(fd, this.#nowMs) : -1;
       if (slot < 0) {
         counters.count(FrontendCounter.httpConnectionsRefused);
         this.#sys.close(fd);
         continue;
       }
       counters.count(FrontendCounter.httpConnectionsOpen);
+      Atomics.add(this.#open, 0, 1);
       const source = this.#slots.sources[slot];
       if (!this.#name.read(source)) {
         this.#close(slot);
@@ -268,7 +265,7 @@ export class FastHttp implements Watcher {
       if (result !== Head.plain) break;
       out = this.#respond(slot, out);
       at = parser.end;
-      if (out <= OUTPUT_FULL) continue;
+      if (out <= this.#replies.full) continue;
       if (!this.#send(slot, out)) return;
       if (slots.phase[slot] === Phase.sending) {
         // It asks for more than it reads.
@@ -298,51 +295,27 @@ export class FastHttp implements Watcher {
     this.#pass(slot, at, limit);
   }
 
-  /** Writes head and body of a reply at `out`; returns the offset behind it. */
+  /** Writes the reply to the request that the parser found at `out`; returns the offset behind it. */
   #respond(slot: number, out: number): number {
-    const { requestsPerConnectionMax } = this.#options;
     const slots = this.#slots;
     const parser = this.#parser;
-    const counters = this.#counters;
-    counters.count(FrontendCounter.httpRequests);
+    this.#counters.count(FrontendCounter.httpRequests);
     const requests = ++slots.requests[slot];
+    const { requestsPerConnectionMax } = this.#options;
     const keep = parser.keepAlive && requests < requestsPerConnectionMax && !this.#stopping;
     if (!keep) slots.closing[slot] = 1;
-    const length = this.#handler.handle(
-      this.#input.bytes,
-      parser.targetStart,
-      parser.targetEnd,
-      slots.sources[slot],
-      this.#body,
-    );
-    const { bytes } = this.#output;
-    if (length < 0) {
-      const status = refusalStatus(-length);
-      counters.count(
-        status < 500
-          ? FrontendCounter.httpResponsesClientError
-          : FrontendCounter.httpResponsesServerError,
-      );
-      const refusal = refusalBytes(status, keep);
-      bytes.set(refusal, out);
-      return out + refusal.length;
-    }
-    counters.count(FrontendCounter.httpResponsesOk);
-    const head = keep ? HEAD_KEEP : HEAD_CLOSE;
-    for (let i = 0; i < head.length; i++) bytes[out + i] = head[i];
-    let at = writeDecimal(bytes, out + head.length, length);
-    for (let i = 0; i < HEAD_END.length; i++) bytes[at++] = HEAD_END[i];
-    bytes.copyWithin(at, OUTPUT_BYTES, OUTPUT_BYTES + length);
-    return at + length;
+    const { targetStart, targetEnd } = parser;
+    const source = slots.sources[slot];
+    return this.#replies.respond(this.#input.bytes, targetStart, targetEnd, source, out, keep);
   }
 
   /**
-   * Sends `output[0..length)`; what does not fit waits in a block. False when that was the
+   * Sends `replies[0..length)`; what does not fit waits in a block. False when that was the
    * connection's end.
    */
   #send(slot: number, length: number): boolean {
     const slots = this.#slots;
-    let sent = this.#sys.send(slots.fd[slot], this.#output.address, length, MSG_NOSIGNAL);
+    let sent = this.#sys.send(slots.fd[slot], this.#replies.address, length, MSG_NOSIGNAL);
     if (sent === -EAGAIN) sent = 0;
     if (sent < 0) {
       this.#close(slot);
@@ -358,7 +331,7 @@ export class FastHttp implements Watcher {
       return false;
     }
     const at = this.#blocks.offset(block);
-    const { bytes } = this.#output;
+    const { bytes } = this.#replies;
     for (let i = 0; i < rest; i++) this.#blocks.bytes[at + i] = bytes[sent + i];
     slots.block[slot] = block;
     slots.start[slot] = 0;
@@ -461,10 +434,13 @@ export class FastHttp implements Watcher {
   }
 
   #refuse(slot: number, status: number): void {
-    const refusal = refusalBytes(status, false);
-    this.#output.bytes.set(refusal);
     this.#slots.closing[slot] = 1;
-    this.#send(slot, refusal.length);
+    this.#send(slot, this.#replies.refuse(status, 0, false));
+  }
+
+  /** The bound is one for all workers: the system does not deal connections out evenly. */
+  #isRoom(): boolean {
+    return Atomics.load(this.#open, 0) < this.#options.connectionsMax || this.#evict();
   }
 
   /** Makes room by ending connections that had their time and never completed a request. */
@@ -492,6 +468,7 @@ export class FastHttp implements Watcher {
     block[slot] = -1;
     this.#slots.give(slot);
     this.#counters.add(FrontendCounter.httpConnectionsOpen, -1);
+    Atomics.sub(this.#open, 0, 1);
   }
 }
 
