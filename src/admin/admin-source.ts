@@ -93,8 +93,8 @@ export interface SwarmView {
 export interface DigestView {
   readonly peers: number;
   readonly swarms: number;
-  /** Equal on two trackers that hold the same peers. */
-  readonly digest: string;
+  /** Equal on two trackers that hold the same peers; null while a tracker does not compare itself. */
+  readonly digest: string | null;
 }
 
 export interface Health {

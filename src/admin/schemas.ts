@@ -2,6 +2,7 @@
 
 const count = { type: 'integer', minimum: 0 } as const;
 const number = { type: 'number' } as const;
+const textOrNull = { type: ['string', 'null'] } as const;
 const text = { type: 'string' } as const;
 const countsByReason = { type: 'object', additionalProperties: count } as const;
 
@@ -104,4 +105,4 @@ export const swarmQuerySchema = {
   properties: { peers: { type: 'string', enum: ['0', '1'], default: '0' } },
 } as const;
 
-export const digestSchema = open({ peers: count, swarms: count, digest: text });
+export const digestSchema = open({ peers: count, swarms: count, digest: textOrNull });

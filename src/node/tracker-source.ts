@@ -139,7 +139,7 @@ export class TrackerSource implements AdminSource {
 
   digest(): DigestView {
     const { peers, swarms } = storeTotals(this.#store);
-    return { peers, swarms, digest: '' };
+    return { peers, swarms, digest: null };
   }
 
   #storeStats(): TrackerStats['store'] {

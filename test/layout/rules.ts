@@ -137,6 +137,8 @@ export function checkNames(sources: Sources): string[] {
     const file = folders.pop()!;
     const stem = file.replace(/(?:(?:\.fuzz)?\.test|\.testing|\.d)?\.[a-z0-9]+$/, '');
     for (const name of [...folders, stem]) {
+      // The one name that a folder's own page has everywhere.
+      if (name === 'README') continue;
       if (!KEBAB_CASE.test(name)) violations.push(`${path}: ${name} is not kebab-case`);
       if (/^(?:utils?|helpers?|misc|common)$/.test(name)) {
         violations.push(`${path}: a piece without a noun has no home yet (${name})`);
