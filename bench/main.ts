@@ -1,9 +1,14 @@
 /** `npm run bench [-- PART]`: without a part the side-by-side comparison, with one that part alone. */
+import { benchCallCosts } from './call-costs.js';
+import { sideBySide } from './side-by-side.js';
 import { benchStore } from './store.js';
 
-const part = process.argv[2] ?? 'all';
+const [part = '', ...rest] = process.argv.slice(2);
 if (part === 'store') benchStore();
+else if (part === 'sys') benchCallCosts();
+else if (part === '' || part.startsWith('--'))
+  await sideBySide(part === '' ? rest : [part, ...rest]);
 else {
-  process.stderr.write(`bench: no part '${part}'; there is: store\n`);
+  process.stderr.write(`bench: no part '${part}'; there are: store, sys\n`);
   process.exitCode = 2;
 }

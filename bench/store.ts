@@ -5,13 +5,13 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Prng } from '../src/lib/prng.js';
+import { shuffledArrivals, zipfSizes } from '../src/load/zipf.js';
 import { AnnounceReply, ScrapeEntry } from '../src/protocol/announce.js';
 import { Expiry } from '../src/swarm/expiry.js';
 import { reserveStore } from '../src/swarm/layout.js';
 import { PeerQuery, WantFamily } from '../src/swarm/query.js';
 import { SwarmStore } from '../src/swarm/swarm-store.js';
 import { storeTotals } from '../src/swarm/totals.js';
-import { shuffledArrivals, zipfSizes } from './zipf.js';
 
 const SWARMS = 1_000_000;
 const PEERS = 10_000_000;

@@ -3,7 +3,7 @@
  * (`-EAGAIN`), so that loops neither throw nor allocate. Code that expects success wraps a call in
  * `check`, which turns the number into a `SysError`.
  *
- * Addresses are plain numbers, those of `PinnedMemory`. A call costs 100-130 ns over the system call
+ * Addresses are plain numbers, those of `PinnedMemory`. A call costs some 90 ns over the system call
  * itself; `errno` is read after a failure only. (`npm run bench -- sys`)
  *
  * One instance a thread; descriptors are numbers of the process and may be used by all threads.
