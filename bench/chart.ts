@@ -51,6 +51,7 @@ export function chartOf(
   const title = text(12, 24, `Requests a second, one core: ${worldTitle(world)}`, 'font-size="15"');
   const style = 'font-family="system-ui, sans-serif" font-size="12" fill="#24292f"';
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" ${style}>
+<title>Requests per second of each tracker, by kind of work</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${[title, ...parts].join('\n')}
 </svg>

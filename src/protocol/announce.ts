@@ -62,8 +62,8 @@ export class AnnounceReply {
   peers6: Uint16Array = new Uint16Array(9 * REPLY_PEERS_MAX);
   peers6Offset = 0;
   count6 = 0;
-  /** The address that the tracker saw (BEP 24). */
-  readonly external = new Endpoint();
+  /** The address that the tracker saw (BEP 24); the source's own object, not a copy. */
+  external = new Endpoint();
 }
 
 /** What a scrape says about one swarm (BEP 48, BEP 21 for `downloaders`). */

@@ -26,8 +26,8 @@ const PAGE_BYTES = PAGE_ENTRIES * 8;
 /** Words of a directory before its pages. */
 const DIRECTORY_HEAD = 2;
 /** Peers a leaf on average at which one more leaf is made, and under which one is merged away. */
-export const SPLIT_PEERS = 64;
-export const MERGE_PEERS = 24;
+export const SPLIT_PEERS = 128;
+export const MERGE_PEERS = 48;
 
 export class PeerSets {
   /** Where the last `find` found its peer. */
@@ -90,14 +90,14 @@ export class PeerSets {
   }
 
   /** Looks a peer up; true leaves its place in `foundLeaf`, `foundSlot` and `foundIndex`. */
-  find(set: number, words: number, wire: Uint16Array, hash: number): boolean {
+  find(set: number, words: number, wire: Uint16Array): boolean {
     const root = this.#records[set];
     if (root === 0) return false;
     let leaf = root;
     let count = this.#records[set + 1];
     let index = 0;
     if (root < 0) {
-      index = this.leafOf(hash, this.leafCount(set));
+      index = this.leafOf(hashPeer(this.#keys, wire, 0, words), this.leafCount(set));
       this.#entry(-root, index);
       leaf = this.#page[this.#at];
       count = this.#page[this.#at + 1];
@@ -120,7 +120,6 @@ export class PeerSets {
     set: number,
     words: number,
     wire: Uint16Array,
-    hash: number,
     stamp: number,
     seenAndFlags: number,
   ): boolean {
@@ -133,7 +132,7 @@ export class PeerSets {
     let leaf = root;
     let count = records[set + 1];
     if (root < 0) {
-      index = this.leafOf(hash, this.leafCount(set));
+      index = this.leafOf(hashPeer(this.#keys, wire, 0, words), this.leafCount(set));
       this.#entry(-root, index);
       leaf = this.#page[this.#at];
       count = this.#page[this.#at + 1];

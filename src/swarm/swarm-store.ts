@@ -4,7 +4,6 @@
  * work there, and lets go; nothing is allocated on the way.
  */
 import type { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
-import { hashPeer } from './hash.js';
 import { Heap, shardBase } from './heap.js';
 import { Global, PeerKind, SEGMENT_SHIFT, Shard, type StoreMemory, Swarm } from './layout.js';
 import { Leaves, PeerFlag, WORDS4, WORDS6 } from './leaf.js';
@@ -26,7 +25,6 @@ export class SwarmStore {
   seconds = 0;
   stamp = 0;
   readonly #chooser: PeerChooser;
-  readonly #keys: Int32Array;
   readonly #thread: number;
   readonly #memory: StoreMemory;
 
@@ -34,7 +32,6 @@ export class SwarmStore {
   constructor(memory: StoreMemory, { thread, seed }: { thread: number; seed: number }) {
     this.#memory = memory;
     this.#thread = thread;
-    this.#keys = memory.hashKeys;
     this.heap = new Heap(memory, thread);
     this.leaves = new Leaves(this.heap);
     this.sets = new PeerSets(memory, this);
@@ -161,12 +158,11 @@ export class SwarmStore {
     const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
     const set = record + Swarm.sets + 2 * kind;
     if ((kind & 1) === 0) seenAndFlags &= ~(PeerFlag.partialSeed << 16);
-    const hash = hashPeer(this.#keys, wire, 0, words);
-    if (this.sets.find(set, words, wire, hash)) return true;
+    if (this.sets.find(set, words, wire)) return true;
     const other = record + Swarm.sets + 2 * (kind ^ 1);
-    if (this.sets.find(other, words, wire, hash)) return true;
+    if (this.sets.find(other, words, wire)) return true;
     if (!this.#admit()) return false;
-    if (!this.sets.insert(shard, set, words, wire, hash, stamp, seenAndFlags)) {
+    if (!this.sets.insert(shard, set, words, wire, stamp, seenAndFlags)) {
       Atomics.sub(this.control, Global.peers, 1);
       return false;
     }
@@ -216,9 +212,8 @@ export class SwarmStore {
     const { sets } = this;
     const words = query.family === 4 ? WORDS4 : WORDS6;
     const first = query.family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
-    const hash = hashPeer(this.#keys, query.wire, 0, words);
     for (let kind: number = first; kind <= first + 1; kind++) {
-      if (!sets.find(record + Swarm.sets + 2 * kind, words, query.wire, hash)) continue;
+      if (!sets.find(record + Swarm.sets + 2 * kind, words, query.wire)) continue;
       this.removeAt(shard, record, kind, sets.foundIndex, sets.foundSlot);
       return;
     }
@@ -230,21 +225,20 @@ export class SwarmStore {
     const seeders = query.family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
     const kind = query.seeder ? seeders : seeders + 1;
     const set = record + Swarm.sets + 2 * kind;
-    const hash = hashPeer(this.#keys, query.wire, 0, words);
-    if (sets.find(set, words, query.wire, hash)) {
+    if (sets.find(set, words, query.wire)) {
       this.#refresh(shard, record, words, query);
       return Outcome.done;
     }
     const other = record + Swarm.sets + 2 * (kind ^ 1);
-    if (sets.find(other, words, query.wire, hash)) {
-      return this.#move(shard, record, kind, words, query, hash);
+    if (sets.find(other, words, query.wire)) {
+      return this.#move(shard, record, kind, words, query);
     }
     if (!this.#admit()) {
       control[shard + Shard.droppedFull]++;
       return Outcome.full;
     }
     const flags = this.#flags(record, 0, query);
-    if (!sets.insert(shard, set, words, query.wire, hash, this.stamp, this.#seenWith(flags))) {
+    if (!sets.insert(shard, set, words, query.wire, this.stamp, this.#seenWith(flags))) {
       Atomics.sub(control, Global.peers, 1);
       control[shard + Shard.droppedFull]++;
       if ((flags & PeerFlag.completed) !== 0) this.records[record + Swarm.downloads]--;
@@ -257,14 +251,7 @@ export class SwarmStore {
   }
 
   /** Moves the peer that `find` found in the other role's set to the set of `kind`. */
-  #move(
-    shard: number,
-    record: number,
-    kind: number,
-    words: number,
-    query: PeerQuery,
-    hash: number,
-  ): Outcome {
+  #move(shard: number, record: number, kind: number, words: number, query: PeerQuery): Outcome {
     const { sets, control } = this;
     const { foundIndex, foundSlot, foundLeaf } = sets;
     const meta = this.leaves.metaStart(foundLeaf, words) + 2 * foundSlot;
@@ -274,7 +261,7 @@ export class SwarmStore {
     const stamp = this.#newer(segment[meta]);
     const seen = this.#seenWith(flags);
     const set = record + Swarm.sets + 2 * kind;
-    const moved = sets.insert(shard, set, words, query.wire, hash, stamp, seen);
+    const moved = sets.insert(shard, set, words, query.wire, stamp, seen);
     if (moved) {
       const { foundLeaf: leaf, foundSlot: slot } = sets;
       sets.remove(shard, record + Swarm.sets + 2 * (kind ^ 1), words, foundIndex, foundSlot);

@@ -61,18 +61,24 @@ export class WarmUp {
   }
 
   /**
-   * Third level: the leaf of the peer `wire[0..words)` in the set of `kind`, through the directory
-   * where there is one.
+   * Third level: the set of `kind`. Where that is one leaf, returns false and is done; where there is
+   * a directory, returns true: `directoryLeaf` is to be called with the peer.
    */
-  leaf(i: number, kind: number, words: number, wire: Uint16Array): void {
+  leaf(i: number, kind: number): boolean {
     this.#leaves[i] = 0;
     const record = this.#recordOf[i];
-    if (record < 0) return;
+    if (record < 0) return false;
     const root = this.#records[record + Swarm.sets + 2 * kind];
-    if (root >= 0) {
-      this.#leaves[i] = root;
-      return;
-    }
+    this.#leaves[i] = root;
+    if (root >= 0) return false;
+    this.sink ^= this.#segments[-root >>> SEGMENT_SHIFT]?.[2 * (-root & SEGMENT_MASK)] ?? 0;
+    return true;
+  }
+
+  /** Third level where there is a directory: the leaf of the peer `wire[0..words)`. */
+  directoryLeaf(i: number, words: number, wire: Uint16Array): void {
+    const root = this.#leaves[i];
+    this.#leaves[i] = 0;
     const directory = this.#segments[-root >>> SEGMENT_SHIFT];
     if (directory === undefined) return;
     const head = 2 * (-root & SEGMENT_MASK);
@@ -93,7 +99,7 @@ export class WarmUp {
   /** Fourth level: the lines of the leaf in which the peer and its meta may stand. */
   peers(i: number): void {
     const leaf = this.#leaves[i];
-    if (leaf === 0) return;
+    if (leaf <= 0) return;
     const segment = this.#segments[leaf >>> SEGMENT_SHIFT];
     if (segment === undefined) return;
     const at = 2 * (leaf & SEGMENT_MASK);

@@ -77,20 +77,21 @@ export class KeyRingReader {
     this.refresh();
   }
 
-  /** Takes over what the writer did since the last call. Cheap when that is nothing. */
-  refresh(): void {
+  /** Takes over what the writer did since the last call; true when there is a new key. */
+  refresh(): boolean {
     const words = this.#words;
     const version = Atomics.load(words, 0);
-    if (version === this.#version || (version & 1) === 1) return;
+    if (version === this.#version || (version & 1) === 1) return false;
     const generation = words[1];
     const current = this.#keyOf(generation);
     const previous = this.#keyOf((generation + KEY_GENERATIONS - 1) % KEY_GENERATIONS);
     // Written meanwhile: what was read may be half of each. The old keys serve one batch more.
-    if (Atomics.load(words, 0) !== version) return;
+    if (Atomics.load(words, 0) !== version) return false;
     this.generation = generation;
     this.current = new SipHash(current);
     this.previous = new SipHash(previous);
     this.#version = version;
+    return true;
   }
 
   /** The key of a generation, or undefined when it is neither the current nor the previous one. */

@@ -82,7 +82,7 @@ export class Tracker {
     query.numwant = Math.min(wanted, this.#options.numwantMax, numwantMax);
     this.#setPeer(request, source);
     this.#store.announce(query, reply);
-    reply.external.copyFrom(source);
+    reply.external = source;
     reply.intervalSeconds = this.#interval();
     reply.minIntervalSeconds = Math.min(this.#options.minIntervalSeconds, reply.intervalSeconds);
     return Failure.none;

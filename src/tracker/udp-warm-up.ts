@@ -42,15 +42,15 @@ export class UdpWarmUp {
   #leaf(batch: PacketBatch, i: number): void {
     const packet = batch.packets[i];
     const { family, bytes } = batch.sources[i];
+    let left = 0;
+    for (let b = LEFT_AT; b < LEFT_AT + 8; b++) left |= packet[b];
+    const seeders = family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
+    if (!this.#warmUp.leaf(i, left === 0 ? seeders : seeders + 1)) return;
     const length = family === 4 ? 4 : 16;
     const wire = this.#wireBytes;
     for (let b = 0; b < length; b++) wire[b] = bytes[b];
     wire[length] = packet[PORT_AT];
     wire[length + 1] = packet[PORT_AT + 1];
-    let left = 0;
-    for (let b = LEFT_AT; b < LEFT_AT + 8; b++) left |= packet[b];
-    const seeders = family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
-    const kind = left === 0 ? seeders : seeders + 1;
-    this.#warmUp.leaf(i, kind, family === 4 ? WORDS4 : WORDS6, this.#wire);
+    this.#warmUp.directoryLeaf(i, family === 4 ? WORDS4 : WORDS6, this.#wire);
   }
 }
