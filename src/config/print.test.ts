@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { SCRAPE_HASHES_MAX } from '../tracker/tracker.js';
 import { LEAVES, valueAt } from './catalogue.js';
 import { type Environment, readEnvironment } from './environment.js';
 import { defaultConfig, loadConfig } from './load.js';
 import { PRINT_FORMATS, printConfig } from './print.js';
 import { ProblemList } from './problem.js';
-import { INTERVAL_JITTER_MAX, INTERVAL_SECONDS_MAX, SCRAPE_HASHES_MAX } from './schema.js';
+import { INTERVAL_JITTER_MAX, INTERVAL_SECONDS_MAX } from './schema.js';
 
 const seed = process.env.SEED === undefined ? Date.now() : Number(process.env.SEED);
 const directory = mkdtempSync(join(tmpdir(), 'trackerbt-print-'));

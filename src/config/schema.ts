@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { REPLY_PEERS_MAX } from '../protocol/announce.js';
+import { SCRAPE_HASHES_MAX } from '../tracker/tracker.js';
 import * as leaves from './leaves.js';
 
 /** Longest interval that may be told to clients. */
@@ -13,9 +14,6 @@ export const INTERVAL_SECONDS_MAX = 28_800;
 export const PEER_TTL_SECONDS_MAX = 43_200;
 /** Below a half, so that the default expiry outlives the longest interval that a client is told. */
 export const INTERVAL_JITTER_MAX = 0.4;
-/** At about 130 bytes an entry, this many fit the body buffer of 64 KiB. */
-export const SCRAPE_HASHES_MAX = 400;
-
 const DAY_SECONDS = 86_400;
 
 const log = z.strictObject({

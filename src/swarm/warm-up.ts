@@ -24,6 +24,7 @@ export class WarmUp {
   readonly #hashes: Int32Array;
   readonly #recordOf: Int32Array;
   readonly #leaves: Int32Array;
+  readonly #others: Int32Array;
   readonly #words: Int32Array;
 
   constructor(memory: StoreMemory, index: SwarmIndex, batchMax: number) {
@@ -34,6 +35,7 @@ export class WarmUp {
     this.#hashes = new Int32Array(batchMax);
     this.#recordOf = new Int32Array(batchMax);
     this.#leaves = new Int32Array(batchMax);
+    this.#others = new Int32Array(batchMax);
     this.#words = new Int32Array(batchMax * 5);
   }
 
@@ -66,10 +68,13 @@ export class WarmUp {
    */
   leaf(i: number, kind: number): boolean {
     this.#leaves[i] = 0;
+    this.#others[i] = 0;
     const record = this.#recordOf[i];
     if (record < 0) return false;
     const root = this.#records[record + Swarm.sets + 2 * kind];
     this.#leaves[i] = root;
+    // The reply takes peers of the other role as well.
+    this.#others[i] = this.#records[record + Swarm.sets + 2 * (kind ^ 1)];
     if (root >= 0) return false;
     this.sink ^= this.#segments[-root >>> SEGMENT_SHIFT]?.[2 * (-root & SEGMENT_MASK)] ?? 0;
     return true;
@@ -98,7 +103,11 @@ export class WarmUp {
 
   /** Fourth level: the lines of the leaf in which the peer and its meta may stand. */
   peers(i: number): void {
-    const leaf = this.#leaves[i];
+    this.#touch(this.#leaves[i]);
+    this.#touch(this.#others[i]);
+  }
+
+  #touch(leaf: number): void {
     if (leaf <= 0) return;
     const segment = this.#segments[leaf >>> SEGMENT_SHIFT];
     if (segment === undefined) return;

@@ -83,8 +83,9 @@ export class HttpTrackerHandler implements HttpHandler {
     const count = parseScrapeQuery(target, this.#routes.queryStart, end, this.#hashes);
     if (count < 0) return this.#refuse(out, -count as Failure);
     let at = encodeScrapeStart(out);
+    this.#tracker.scrape(this.#hashes, 0, count);
     for (let i = 0; i < count; i++) {
-      this.#tracker.scrape(this.#hashes, 20 * i, this.#entry);
+      this.#tracker.scraped(i, this.#entry);
       at = encodeScrapeEntry(out, at, this.#hashes, 20 * i, this.#entry);
     }
     return encodeScrapeEnd(out, at, 0);

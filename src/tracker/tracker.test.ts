@@ -40,7 +40,8 @@ function fixture(options: Partial<TrackerOptions> = {}, trusted: readonly string
     return tracker.announce(request, endpoint(from), WantFamily.both, numwantMax, reply);
   };
   const scrape = () => {
-    tracker.scrape(new Uint8Array(20).fill(9), 0, entry);
+    tracker.scrape(new Uint8Array(20).fill(9), 0, 1);
+    tracker.scraped(0, entry);
     return { ...entry };
   };
   return { tracker, announce, scrape, reply };

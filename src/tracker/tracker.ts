@@ -14,7 +14,11 @@ import {
 } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
 import { PeerQuery } from '../swarm/query.js';
+import { ScrapeBatch } from '../swarm/scrape-batch.js';
 import type { SwarmStore } from '../swarm/swarm-store.js';
+
+/** Most info hashes in one scrape: at about 130 bytes each over HTTP, these fit a body of 64 KiB. */
+export const SCRAPE_HASHES_MAX = 400;
 
 export interface TrackerOptions {
   /** Seconds between two announces of a peer. */
@@ -43,10 +47,12 @@ export class Tracker {
   readonly #trustedIpSources: CidrSet;
   readonly #random: Prng;
   readonly #query = new PeerQuery();
+  readonly #scrapes: ScrapeBatch;
 
   constructor(options: TrackerOptions, dependencies: TrackerDependencies) {
     this.#options = options;
     this.#store = dependencies.store;
+    this.#scrapes = new ScrapeBatch(dependencies.store, SCRAPE_HASHES_MAX);
     this.#clock = dependencies.clock;
     this.#trustedIpSources = dependencies.trustedIpSources;
     this.#random = new Prng(dependencies.seed);
@@ -88,10 +94,17 @@ export class Tracker {
     return Failure.none;
   }
 
-  /** Fills `entry` with the counts of the swarm whose info hash stands at `at`. */
-  scrape(hashes: Uint8Array, at: number, entry: ScrapeEntry): void {
-    this.#query.setInfoHash(hashes, at);
-    this.#store.scrape(this.#query.infoHash, entry);
+  /**
+   * Looks up `count` info hashes that stand one behind the other from `at` on, at most
+   * SCRAPE_HASHES_MAX; `scraped` then gives their counts.
+   */
+  scrape(hashes: Uint8Array, at: number, count: number): void {
+    this.#scrapes.look(hashes, at, count);
+  }
+
+  /** Fills `entry` with the counts of info hash number `i` of the last scrape. */
+  scraped(i: number, entry: ScrapeEntry): void {
+    this.#scrapes.read(i, entry);
   }
 
   /** Seconds after which a client that was refused may ask again. */

@@ -140,8 +140,9 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
     }
     this.#counts[TrackerCounter.udpScrapes]++;
     let at = encodeScrapeHeader(out, transaction);
+    this.#tracker.scrape(input, scrapeHashOffset(0), count);
     for (let i = 0; i < count; i++) {
-      this.#tracker.scrape(input, scrapeHashOffset(i), this.#entry);
+      this.#tracker.scraped(i, this.#entry);
       at = encodeScrapeEntry(out, i, this.#entry);
     }
     return at;

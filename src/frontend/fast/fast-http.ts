@@ -92,6 +92,7 @@ export class FastHttp implements Watcher {
   readonly #name: SocketAddress;
   readonly #recv: (fd: number, skip: number) => number;
   #nowMs = performance.now();
+  #turnBegun = false;
   #stopping = false;
 
   /** Binds and watches every address. Throws a `SysError`, with nothing left open. */
@@ -135,8 +136,16 @@ export class FastHttp implements Watcher {
     return this.#slots.count;
   }
 
+  beginTurn(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#turnBegun = false;
+  }
+
   ready(local: number, events: number): void {
-    this.#nowMs = performance.now();
+    if (!this.#turnBegun) {
+      this.#turnBegun = true;
+      this.#handler.beginBatch();
+    }
     if (local < CONNECTION_LOCAL) {
       this.#accept(this.#listeners[local]);
       return;
@@ -147,7 +156,6 @@ export class FastHttp implements Watcher {
     if ((events & EPOLLOUT) !== 0 && this.#slots.phase[slot] === Phase.sending) {
       this.#sendRest(slot);
     } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) !== 0) {
-      this.#handler.beginBatch();
       this.#read(slot);
     }
   }
@@ -198,7 +206,6 @@ export class FastHttp implements Watcher {
 
   #accept(listener: number): void {
     const counters = this.#counters;
-    this.#handler.beginBatch();
     for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
       const fd = acceptConnection(this.#sys, listener, this.#name);
       if (fd < 0) {
@@ -310,12 +317,14 @@ export class FastHttp implements Watcher {
   }
 
   /**
-   * Sends `replies[0..length)`; what does not fit waits in a block. False when that was the
-   * connection's end.
+   * Sends the replies, which end at `end`; what does not fit waits in a block. False when that was
+   * the connection's end.
    */
-  #send(slot: number, length: number): boolean {
+  #send(slot: number, end: number): boolean {
     const slots = this.#slots;
-    let sent = this.#sys.send(slots.fd[slot], this.#replies.address, length, MSG_NOSIGNAL);
+    const { start, address } = this.#replies;
+    const length = end - start;
+    let sent = this.#sys.send(slots.fd[slot], address + start, length, MSG_NOSIGNAL);
     if (sent === -EAGAIN) sent = 0;
     if (sent < 0) {
       this.#close(slot);
@@ -332,7 +341,7 @@ export class FastHttp implements Watcher {
     }
     const at = this.#blocks.offset(block);
     const { bytes } = this.#replies;
-    for (let i = 0; i < rest; i++) this.#blocks.bytes[at + i] = bytes[sent + i];
+    for (let i = 0; i < rest; i++) this.#blocks.bytes[at + i] = bytes[start + sent + i];
     slots.block[slot] = block;
     slots.start[slot] = 0;
     slots.end[slot] = rest;

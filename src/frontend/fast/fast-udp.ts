@@ -87,6 +87,9 @@ export class FastUdp implements Watcher {
     }
   }
 
+  /** The handler reads its clock with each batch. */
+  beginTurn(): void {}
+
   tick(): void {}
 
   close(): void {

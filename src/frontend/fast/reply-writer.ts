@@ -3,10 +3,15 @@
  * one call.
  *
  * ```
- * bytes  [ head, body ][ head, body ] ... to REPLIES_BYTES   [ scratch: the body, before its head ]
+ * bytes  [ room for a head ][ body ][ head, body ] ... to REPLIES_BYTES   [ scratch ]
+ *            [ head of the first ]
+ *            |start
  * ```
+ *
+ * A head tells the length of its body, so it comes last. The first body, which nearly always is the
+ * only one, is written where it stays, and its head backwards from there; further bodies go by way
+ * of the scratch.
  */
-import { writeDecimal } from '../../lib/decimal.js';
 import type { Endpoint } from '../../lib/endpoint.js';
 import { PinnedMemory } from '../../sys/pinned-memory.js';
 import type { Sys } from '../../sys/sys.js';
@@ -17,14 +22,20 @@ import { HEAD_CLOSE, HEAD_END, HEAD_KEEP, refusalBytes } from './response-head.j
 
 const REPLIES_BYTES = 256 * 1024;
 const HEAD_BYTES_MAX = 160;
+/** Where the first body begins. */
+const FIRST_BODY = HEAD_BYTES_MAX;
 
 export class ReplyWriter {
   readonly bytes: Uint8Array;
   readonly address: number;
+  /** Where the first reply begins. */
+  start = 0;
   /** Behind this offset another reply might not fit. */
   readonly full = REPLIES_BYTES - HTTP_BODY_BYTES_MAX - HEAD_BYTES_MAX;
   readonly #memory: PinnedMemory;
-  readonly #body: Uint8Array;
+  /** Where the first body goes, and where all others are written before they are moved. */
+  readonly #first: Uint8Array;
+  readonly #scratch: Uint8Array;
   readonly #handler: HttpHandler;
   readonly #counters: FrontendCounters;
 
@@ -35,14 +46,15 @@ export class ReplyWriter {
     this.#memory = new PinnedMemory(sys, REPLIES_BYTES + HTTP_BODY_BYTES_MAX);
     this.bytes = this.#memory.bytes;
     this.address = this.#memory.address;
-    this.#body = this.bytes.subarray(REPLIES_BYTES);
+    this.#scratch = this.bytes.subarray(REPLIES_BYTES);
+    this.#first = this.bytes.subarray(FIRST_BODY, FIRST_BODY + HTTP_BODY_BYTES_MAX);
     this.#handler = handler;
     this.#counters = counters;
   }
 
   /**
-   * Has the request with the target `input[start..end)` handled and writes the reply at `out`, at most
-   * `full`. Returns the offset behind it.
+   * Has the request with the target `input[start..end)` handled and writes the reply behind the one
+   * that ends at `out` (0: it is the first), at most `full`. Returns where it ends.
    */
   respond(
     input: Uint8Array,
@@ -52,15 +64,27 @@ export class ReplyWriter {
     out: number,
     keep: boolean,
   ): number {
-    const length = this.#handler.handle(input, start, end, source, this.#body);
+    const first = out === 0;
+    const body = first ? this.#first : this.#scratch;
+    const length = this.#handler.handle(input, start, end, source, body);
     if (length < 0) return this.refuse(refusalStatus(-length), out, keep);
     this.#counters.count(FrontendCounter.httpResponsesOk);
     const { bytes } = this;
     const head = keep ? HEAD_KEEP : HEAD_CLOSE;
-    for (let i = 0; i < head.length; i++) bytes[out + i] = head[i];
-    let at = writeDecimal(bytes, out + head.length, length);
-    for (let i = 0; i < HEAD_END.length; i++) bytes[at++] = HEAD_END[i];
-    bytes.copyWithin(at, REPLIES_BYTES, REPLIES_BYTES + length);
+    const headBytes = head.length + digitsOf(length) + HEAD_END.length;
+    const at = first ? FIRST_BODY : out + headBytes;
+    let digit = at - HEAD_END.length;
+    for (let i = 0; i < HEAD_END.length; i++) bytes[digit + i] = HEAD_END[i];
+    let rest = length;
+    do {
+      const next = (rest / 10) | 0;
+      bytes[--digit] = 48 + (rest - next * 10);
+      rest = next;
+    } while (rest > 0);
+    const headStart = at - headBytes;
+    for (let i = 0; i < head.length; i++) bytes[headStart + i] = head[i];
+    if (first) this.start = headStart;
+    else bytes.copyWithin(at, REPLIES_BYTES, REPLIES_BYTES + length);
     return at + length;
   }
 
@@ -69,7 +93,14 @@ export class ReplyWriter {
     const { httpResponsesClientError, httpResponsesServerError } = FrontendCounter;
     this.#counters.count(status < 500 ? httpResponsesClientError : httpResponsesServerError);
     const refusal = refusalBytes(status, keep);
-    this.bytes.set(refusal, out);
-    return out + refusal.length;
+    const at = out === 0 ? FIRST_BODY : out;
+    if (out === 0) this.start = at;
+    this.bytes.set(refusal, at);
+    return at + refusal.length;
   }
+}
+
+function digitsOf(value: number): number {
+  if (value < 1_000) return value < 10 ? 1 : value < 100 ? 2 : 3;
+  return value < 10_000 ? 4 : 5;
 }

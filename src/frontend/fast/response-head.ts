@@ -3,14 +3,17 @@ import { rawRefusal } from '../http/refusal.js';
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 
-/** Up to the length of the body. HTTP/1.1 keeps a connection unless told otherwise; 1.0 clients that
- * asked for it are told so as well, which does no harm to the others. */
-export const HEAD_KEEP = ascii(
-  'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: keep-alive\r\nContent-Length: ',
-);
-export const HEAD_CLOSE = ascii(
-  'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: ',
-);
+/**
+ * A head up to the digits of the length. HTTP/1.0 clients that asked to keep the connection must be
+ * told that it is; to others it does no harm.
+ */
+const headOf = (connection: string): Uint8Array =>
+  ascii(
+    'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n' +
+      `Connection: ${connection}\r\nContent-Length: `,
+  );
+export const HEAD_KEEP = headOf('keep-alive');
+export const HEAD_CLOSE = headOf('close');
 /** From the length to the body. */
 export const HEAD_END = ascii('\r\n\r\n');
 

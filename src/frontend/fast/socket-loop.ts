@@ -15,6 +15,8 @@ import { WakeFd } from '../../sys/wake-fd.js';
 
 /** Owns descriptors in the loop. */
 export interface Watcher {
+  /** Called before the first descriptor of a turn is handed over: the clock is read once a turn. */
+  beginTurn(nowMs: number): void;
   /** Descriptor number `local` is ready for `events` (EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP). */
   ready(local: number, events: number): void;
   /** Called about once a second: time-outs. */
@@ -81,6 +83,8 @@ export class SocketLoop {
     for (;;) {
       const draining = this.#isDrained !== undefined;
       const count = check(epoll.wait(draining ? DRAIN_WAIT_MS : TICK_MS), 'epoll_wait');
+      let nowMs = performance.now();
+      for (let i = 0; i < this.#watchers.length; i++) this.#watchers[i].beginTurn(nowMs);
       for (let i = 0; i < count; i++) {
         const token = epoll.token(i);
         if (token === WAKE_TOKEN) {
@@ -90,7 +94,7 @@ export class SocketLoop {
           this.#watchers[token >>> LOCAL_BITS].ready(token & LOCAL_MAX, epoll.events(i));
         }
       }
-      const nowMs = performance.now();
+      nowMs = performance.now();
       if (draining && (nowMs >= this.#drainUntilMs || this.#isDrained?.() === true)) return;
       if (nowMs < this.#nextTickMs) continue;
       this.#nextTickMs = nowMs + TICK_MS;

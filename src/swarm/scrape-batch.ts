@@ -1,0 +1,58 @@
+/**
+ * The counts of many swarms at once. Info hashes are looked up a level at a time, so that the cache
+ * misses of one request overlap, and without locks: a count is a number of its own, and whether the
+ * record was still that swarm's is checked after reading. Only where it was not, the lock decides.
+ */
+import type { ScrapeEntry } from '../protocol/announce.js';
+import type { SwarmStore } from './swarm-store.js';
+
+export class ScrapeBatch {
+  /** Keeps the reads of the first level from being optimised away. */
+  sink = 0;
+  readonly #store: SwarmStore;
+  readonly #words: Int32Array;
+  readonly #hashes: Int32Array;
+  readonly #records: Int32Array;
+  readonly #single = new Int32Array(5);
+
+  constructor(store: SwarmStore, hashesMax: number) {
+    this.#store = store;
+    this.#words = new Int32Array(5 * hashesMax);
+    this.#hashes = new Int32Array(hashesMax);
+    this.#records = new Int32Array(hashesMax);
+  }
+
+  /** Looks up `count` info hashes of 20 bytes that stand one behind the other from `at` on. */
+  look(bytes: Uint8Array, at: number, count: number): void {
+    const words = this.#words;
+    const { index } = this.#store;
+    for (let w = 0; w < 5 * count; w++, at += 4) {
+      words[w] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+    }
+    for (let i = 0; i < count; i++) {
+      const hash = index.hash(words, 5 * i);
+      this.#hashes[i] = hash;
+      this.sink ^= index.homeEntry(hash);
+    }
+    for (let i = 0; i < count; i++) {
+      this.#records[i] = index.find(this.#hashes[i], words, 5 * i);
+    }
+  }
+
+  /** Fills `entry` with the counts of swarm number `i` of the last look; zeros when it is unknown. */
+  read(i: number, entry: ScrapeEntry): void {
+    const record = this.#records[i];
+    this.#store.readCounts(record, entry);
+    if (record < 0 || this.#isStill(record, i)) return;
+    for (let w = 0; w < 5; w++) this.#single[w] = this.#words[5 * i + w];
+    this.#store.scrape(this.#single, entry);
+  }
+
+  #isStill(record: number, i: number): boolean {
+    const { records } = this.#store;
+    for (let w = 0; w < 5; w++) {
+      if (records[record + w] !== this.#words[5 * i + w]) return false;
+    }
+    return true;
+  }
+}
