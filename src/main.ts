@@ -1,8 +1,13 @@
 /** Wiring and signals: the command line, what it may touch, and the only process.exit. */
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from './node/version.js';
 
 const { stdout, stderr, env } = process;
+
+// Loading modules makes garbage once, and a heap that grew for it never shrinks again: 10 MB of
+// resident memory in a process that then allocates next to nothing.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 /** Ends once what was written is out: a pipe takes its time. */
 function exit(code: number): void {

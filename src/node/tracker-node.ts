@@ -3,8 +3,7 @@
  * loads the store, starts the workers, serves the admin listener; stops in reverse order.
  */
 import { join } from 'node:path';
-import { type AdminServer, createAdminServer } from '../admin/admin-server.js';
-import { loadAdminToken } from '../admin/admin-token.js';
+import type { AdminServer } from '../admin/admin-server.js';
 import { type Config, parseListen } from '../config/index.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import { formatAddress } from '../frontend/listen-address.js';
@@ -112,11 +111,14 @@ export class TrackerNode {
     const inputs: PlanInputs = { config, memory, keyRing, snapshotPath };
     const tasks = await socketTasks(inputs, this.#chooseIo());
     source.setWorkers(tasks);
-    const bound = await this.#startSockets(tasks);
-    const admin = await this.#startAdmin(source);
-    if (user !== undefined) this.#becomeUser(user);
+    // The threads load their modules while this one loads those of the admin listener.
     this.#keeper = this.#startWorker(keeperTask(inputs));
+    const sockets = this.#startSockets(tasks);
+    sockets.catch(() => {});
+    const admin = await this.#startAdmin(source);
+    const bound = await sockets;
     await this.#keeper.started;
+    if (user !== undefined) this.#becomeUser(user);
     const ring = new KeyRingWriter(keyRing);
     this.#keyTimer = setInterval(() => ring.rotate(), KEY_ROTATION_MS).unref();
     // A worker that started may have died while the others did.
@@ -165,6 +167,10 @@ export class TrackerNode {
     if (listen === 'off') return 'off';
     const address = parseListen(listen);
     assert(address !== undefined, `the configuration checked '${listen}'`);
+    const [{ createAdminServer }, { loadAdminToken }] = await Promise.all([
+      import('../admin/admin-server.js'),
+      import('../admin/admin-token.js'),
+    ]);
     const file = tokenFile === '' ? join(this.#config.data, 'tracker', 'admin-token') : tokenFile;
     const admin = createAdminServer(
       { ...address, token: loadAdminToken(file) },

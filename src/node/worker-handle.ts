@@ -20,6 +20,21 @@ export class WorkerFailedError extends Error {
 /** What an eventfd counts up by. */
 const WAKE = Buffer.from(BigUint64Array.of(1n).buffer);
 
+/**
+ * For threads that allocate next to nothing once they run: the store lies outside the heap, and a
+ * young generation of the usual size would only ever hold what starting up left behind.
+ */
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 };
+
+/** A portable HTTP worker does too when it serves only what fast ones leave. */
+function allocatesLittle(task: WorkerTask): boolean {
+  return (
+    task.kind === 'fast' ||
+    task.kind === 'keeper' ||
+    (task.kind === 'http' && task.adopt.length > 0)
+  );
+}
+
 /** Ports that go to the worker with its task. */
 function portsOf(task: WorkerTask): MessagePort[] {
   if (task.kind === 'fast') return [task.handOver.port];
@@ -57,6 +72,7 @@ export class WorkerHandle {
       workerData: task,
       name: task.name,
       transferList: portsOf(task),
+      ...(allocatesLittle(task) ? { resourceLimits: SMALL_HEAP } : {}),
     });
     this.started = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: WorkerMessage) => {
