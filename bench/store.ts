@@ -3,13 +3,18 @@
  * 1,000,000 swarms. Each family runs in a process of its own, so that resident memory means something.
  */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Prng } from '../src/lib/prng.js';
 import { shuffledArrivals, zipfSizes } from '../src/load/zipf.js';
 import { AnnounceReply, ScrapeEntry } from '../src/protocol/announce.js';
 import { Expiry } from '../src/swarm/expiry.js';
-import { reserveStore } from '../src/swarm/layout.js';
+import { RECORD_WORDS, reserveStore } from '../src/swarm/layout.js';
 import { PeerQuery, WantFamily } from '../src/swarm/query.js';
+import { loadSnapshot } from '../src/swarm/snapshot-reader.js';
+import { saveSnapshot } from '../src/swarm/snapshot-writer.js';
 import { SwarmStore } from '../src/swarm/swarm-store.js';
 import { storeTotals } from '../src/swarm/totals.js';
 
@@ -22,6 +27,8 @@ const SAMPLES = 2_000_000;
 interface StoreFigures {
   family: 4 | 6;
   residentBytesPerPeer: number;
+  /** Everything of the store that has been touched. */
+  partsBytesPerPeer: number;
   arenaBytesPerPeer: number;
   insertNs: number;
   refreshNs: number;
@@ -29,6 +36,8 @@ interface StoreFigures {
   scrapeNs: number;
   stopNs: number;
   expiryNs: number;
+  saveSeconds: number;
+  loadSeconds: number;
 }
 
 /** Runs both families and prints the table. */
@@ -49,14 +58,17 @@ export function benchStore(): void {
       `| ${name} | ${v4[key].toFixed(1)} | ${v6[key].toFixed(1)} | ${target} |\n`,
     );
   };
-  row('resident bytes a peer, everything included', 'residentBytesPerPeer', '28 / 44');
+  row('bytes a peer: arena, records and index', 'partsBytesPerPeer', '28 / 44');
   row('of these in the arena', 'arenaBytesPerPeer');
+  row('growth of resident memory, bytes a peer', 'residentBytesPerPeer', '28 / 44');
   row('insert, random order, ns', 'insertNs');
   row('refresh without reply, ns', 'refreshNs');
   row('refresh with up to 50 peers, ns', 'reply50Ns');
   row('scrape, ns', 'scrapeNs');
   row('stop, ns', 'stopNs');
   row('expiry, ns a peer looked at', 'expiryNs');
+  row('saving all of it, s', 'saveSeconds');
+  row('loading all of it, s', 'loadSeconds', '10');
 }
 
 function measureFamily(family: 4 | 6): StoreFigures {
@@ -70,7 +82,8 @@ function measureFamily(family: 4 | 6): StoreFigures {
   // What setting up left behind must not be given back while we count.
   globalThis.gc?.();
   const residentBefore = process.memoryUsage().rss;
-  const store = new SwarmStore(reserveStore(limits), { thread: 1, seed: 1 });
+  const memory = reserveStore(limits);
+  const store = new SwarmStore(memory, { thread: 1, seed: 1 });
   store.setTime(1_000, Date.now());
   query.family = family;
   query.families = WantFamily.none;
@@ -103,6 +116,8 @@ function measureFamily(family: 4 | 6): StoreFigures {
   });
   if (storeTotals(store).peers !== PEERS) throw new Error('the store lost peers');
   const residentAfter = process.memoryUsage().rss;
+  const { arenaBytes, swarms } = storeTotals(store);
+  const parts = arenaBytes + swarms * RECORD_WORDS * 4 + memory.index.byteLength;
   const setRandom = () => setArrival(random.below(PEERS));
   const setRandomNs = time(SAMPLES, setRandom);
   const refreshNs = time(SAMPLES, () => {
@@ -124,6 +139,7 @@ function measureFamily(family: 4 | 6): StoreFigures {
   const expiryStart = process.hrtime.bigint();
   while (expiry.step(1_000));
   const expiryNs = Number(process.hrtime.bigint() - expiryStart) / PEERS;
+  const { saveSeconds, loadSeconds } = measureSnapshot(store);
   query.stopped = true;
   next = 0;
   const stopNs = time(SAMPLES, () => {
@@ -133,14 +149,36 @@ function measureFamily(family: 4 | 6): StoreFigures {
   return {
     family,
     residentBytesPerPeer: (residentAfter - residentBefore) / PEERS,
-    arenaBytesPerPeer: storeTotals(store).arenaBytes / PEERS,
+    partsBytesPerPeer: parts / PEERS,
+    arenaBytesPerPeer: arenaBytes / PEERS,
     insertNs,
     refreshNs: refreshNs - setRandomNs,
     reply50Ns: reply50Ns - setRandomNs,
     scrapeNs: scrapeNs - setRandomNs,
     stopNs,
     expiryNs,
+    saveSeconds,
+    loadSeconds,
   };
+}
+
+/** Saves the store and loads it into an empty one. */
+function measureSnapshot(store: SwarmStore): { saveSeconds: number; loadSeconds: number } {
+  const directory = mkdtempSync(join(tmpdir(), 'trackerbt-bench-store-'));
+  try {
+    const path = join(directory, 'store');
+    const wallMs = Date.now();
+    const start = performance.now();
+    saveSnapshot(store, path, { wallMs, lockTimeoutMs: 60_000 });
+    const saved = performance.now();
+    const copy = new SwarmStore(reserveStore(store.limits), { thread: 2, seed: 2 });
+    copy.setTime(1_000, wallMs);
+    const { peers } = loadSnapshot(copy, path, { peerTtlSeconds: 2_700, wallMs });
+    if (peers !== storeTotals(store).peers) throw new Error('the snapshot lost peers');
+    return { saveSeconds: (saved - start) / 1000, loadSeconds: (performance.now() - saved) / 1000 };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
