@@ -63,6 +63,14 @@ const http = z.strictObject({
     .whole(1, 1_000_000)
     .default(1_000)
     .describe('Requests answered on one connection before it is closed.'),
+  handOverPendingMax: leaves
+    .whole(1, 65_536)
+    .default(1_024)
+    .describe('Connections on their way from a fast worker to the portable HTTP server.'),
+  handOverPerAddress: leaves
+    .whole(1, 65_535)
+    .default(50)
+    .describe('Connections a second from one address that a fast worker hands over.'),
   announcePaths: leaves
     .announcePathList()
     .default(['/announce'])

@@ -17,9 +17,6 @@ import { createHttpHandler, createTracker, createUdpHandler } from './handlers.j
 import type { FastTask } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
-/** Connections on their way to node's server, and how many of them a second from one address. */
-const HAND_OVER_PENDING_MAX = 1_024;
-const HAND_OVER_PER_ADDRESS_MAX = 50;
 /** Connections that may be in the middle of a request or a reply, 64 KiB each when used. */
 const BLOCKS_MAX = 4_096;
 
@@ -44,11 +41,12 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
   );
   const proxies = new CidrSet(task.trustedProxies);
   const handOver = new HandOverGate(
-    { pendingMax: HAND_OVER_PENDING_MAX, perAddressPerSecondMax: HAND_OVER_PER_ADDRESS_MAX },
+    { pendingMax: task.handOverPendingMax, perAddressPerSecondMax: task.handOverPerAddress },
     {
       post: (message) => task.handOver.port.postMessage(message, [message.bytes.buffer]),
       pending: new Int32Array(task.handOver.pending),
       isNeverPlain: (source) => task.proxyProtocol && proxies.has(source),
+      nowMs: () => performance.now(),
     },
   );
   const http = new FastHttp(

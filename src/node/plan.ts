@@ -108,6 +108,8 @@ async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorke
       udp,
       http,
       handOver: { port: port1, pending },
+      handOverPendingMax: config.http.handOverPendingMax,
+      handOverPerAddress: config.http.handOverPerAddress,
       connectionsOpen,
     });
   }

@@ -68,6 +68,8 @@ export interface FastTask extends SocketTask, HttpSettings {
   readonly udp: readonly BindAddress[];
   readonly http: readonly BindAddress[];
   readonly handOver: HandOverEnd;
+  readonly handOverPendingMax: number;
+  readonly handOverPerAddress: number;
   /** Connections open in all fast workers: one word. */
   readonly connectionsOpen: SharedArrayBuffer;
 }

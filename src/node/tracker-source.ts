@@ -108,6 +108,7 @@ export class TrackerSource implements AdminSource {
           slow_reader: frontend.httpSlowReaders,
           evicted: frontend.httpConnectionsEvicted,
           proxy_header: frontend.httpProxyHeadersRefused,
+          hand_over: frontend.httpHandOversRefused,
         },
         connections: frontend.httpConnectionsOpen,
         connectionsTotal: frontend.httpConnectionsTotal,

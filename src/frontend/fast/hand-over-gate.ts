@@ -26,6 +26,8 @@ export interface HandOverGateDependencies {
   readonly pending: Int32Array;
   /** Sources that always speak first in another protocol. They are not counted by address. */
   readonly isNeverPlain: (source: Endpoint) => boolean;
+  /** A clock that never goes back, in ms. */
+  readonly nowMs: () => number;
 }
 
 const BUCKETS = 4_096;
@@ -57,7 +59,7 @@ export class HandOverGate implements HandOver {
 
   #admit(source: Endpoint): boolean {
     if (isLoopback(source) || this.isNeverPlain(source)) return true;
-    const second = Math.floor(performance.now() / 1000);
+    const second = Math.floor(this.#dependencies.nowMs() / 1000);
     if (second !== this.#second) {
       this.#second = second;
       this.#buckets.fill(0);
