@@ -13,7 +13,8 @@ import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
 import { shardBase } from '../swarm/heap.js';
-import { reserveStore, Shard } from '../swarm/layout.js';
+import { reserveStore, Shard, type StoreMemory } from '../swarm/layout.js';
+import { adviseHugePages } from '../sys/huge-pages.js';
 import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
 import type { SaveReport } from './message.js';
@@ -101,6 +102,7 @@ export class TrackerNode {
     this.#lock = await lockDataDirectory(config.data);
     const snapshotPath = prepareSnapshotPath(config.data);
     const memory = reserveStore({ ...config.limits, shards: config.store.shards });
+    const io = this.#chooseIo(memory);
     const keyRing = createKeyRing();
     const source = new TrackerSource(config.name, { memory, clock: this.#clock });
     this.#source = source;
@@ -109,7 +111,7 @@ export class TrackerNode {
       logger: this.#logger,
     });
     const inputs: PlanInputs = { config, memory, keyRing, snapshotPath };
-    const tasks = await socketTasks(inputs, this.#chooseIo());
+    const tasks = await socketTasks(inputs, io);
     source.setWorkers(tasks);
     // The threads load their modules while this one loads those of the admin listener.
     this.#keeper = this.#startWorker(keeperTask(inputs));
@@ -124,15 +126,20 @@ export class TrackerNode {
     // A worker that started may have died while the others did.
     if (this.#startFailure !== undefined) throw this.#startFailure;
     source.serving = true;
-    const io = tasks.some(({ kind }) => kind === 'fast') ? 'fast' : 'portable';
     this.#logger.info({ ...bound, admin, io, pid: process.pid, data: config.data }, 'ready');
   }
 
-  /** What the configuration wants and the machine has. */
-  #chooseIo(): Io {
+  /**
+   * What the configuration wants and the machine has. With system calls at hand, the store is also
+   * asked to lie in large pages, before it is touched.
+   */
+  #chooseIo({ index, records, segments }: StoreMemory): Io {
     if (this.#config.io === 'portable') return 'portable';
     const loaded = loadSys();
-    if (loaded.ok) return 'fast';
+    if (loaded.ok) {
+      for (const part of [index, records, ...segments]) adviseHugePages(loaded.sys, part);
+      return 'fast';
+    }
     const { reason } = loaded;
     this.#logger.warn({ reason }, 'no fast socket path here: the portable one serves');
     return 'portable';
