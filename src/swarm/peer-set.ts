@@ -21,13 +21,20 @@ import type { Heap } from './heap.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT, Shard, type StoreMemory } from './layout.js';
 import type { Leaves } from './leaf.js';
 
-const PAGE_ENTRIES = 64;
+export const PAGE_ENTRIES = 64;
 const PAGE_BYTES = PAGE_ENTRIES * 8;
 /** Words of a directory before its pages. */
-const DIRECTORY_HEAD = 2;
+export const DIRECTORY_HEAD = 2;
 /** Peers a leaf on average at which one more leaf is made, and under which one is merged away. */
 export const SPLIT_PEERS = 128;
 export const MERGE_PEERS = 48;
+
+/** Which of `leaves` leaves a hash belongs to: linear hashing's two moduli. */
+export function leafOf(hash: number, leaves: number): number {
+  const half = 1 << (31 - Math.clz32(leaves));
+  const index = hash & (2 * half - 1);
+  return index < leaves ? index : index - half;
+}
 
 export class PeerSets {
   /** Where the last `find` found its peer. */
@@ -82,13 +89,6 @@ export class PeerSets {
     return this.#page[this.#at + 1];
   }
 
-  /** Which of `leaves` leaves a hash belongs to. */
-  leafOf(hash: number, leaves: number): number {
-    const half = 1 << (31 - Math.clz32(leaves));
-    const index = hash & (2 * half - 1);
-    return index < leaves ? index : index - half;
-  }
-
   /** Looks a peer up; true leaves its place in `foundLeaf`, `foundSlot` and `foundIndex`. */
   find(set: number, words: number, wire: Uint16Array): boolean {
     const root = this.#records[set];
@@ -97,7 +97,7 @@ export class PeerSets {
     let count = this.#records[set + 1];
     let index = 0;
     if (root < 0) {
-      index = this.leafOf(hashPeer(this.#keys, wire, 0, words), this.leafCount(set));
+      index = leafOf(hashPeer(this.#keys, wire, 0, words), this.leafCount(set));
       this.#entry(-root, index);
       leaf = this.#page[this.#at];
       count = this.#page[this.#at + 1];
@@ -132,7 +132,7 @@ export class PeerSets {
     let leaf = root;
     let count = records[set + 1];
     if (root < 0) {
-      index = this.leafOf(hashPeer(this.#keys, wire, 0, words), this.leafCount(set));
+      index = leafOf(hashPeer(this.#keys, wire, 0, words), this.leafCount(set));
       this.#entry(-root, index);
       leaf = this.#page[this.#at];
       count = this.#page[this.#at + 1];

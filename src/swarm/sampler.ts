@@ -4,7 +4,7 @@
  */
 import type { Heap } from './heap.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from './layout.js';
-import type { PeerSets } from './peer-set.js';
+import { leafOf, type PeerSets } from './peer-set.js';
 
 export class Sampler {
   readonly #heap: Heap;
@@ -33,7 +33,7 @@ export class Sampler {
     const leaves = this.#sets.leafCount(set);
     if (leaves === 0 || want <= 0) return 0;
     // A random hash finds a leaf as often as it has peers, whether it was split already or not.
-    let index = leaves === 1 ? 0 : this.#sets.leafOf(this.#next() >>> 2, leaves);
+    let index = leaves === 1 ? 0 : leafOf(this.#next() >>> 2, leaves);
     let room = want;
     let visited = 0;
     while (room > 0 && visited < leaves) {

@@ -8,10 +8,9 @@
  */
 import { hashPeer } from './hash.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT, type StoreMemory, Swarm } from './layout.js';
+import { DIRECTORY_HEAD, leafOf, PAGE_ENTRIES } from './peer-set.js';
 import type { SwarmIndex } from './swarm-index.js';
 
-const PAGE_ENTRIES = 64;
-const DIRECTORY_HEAD = 2;
 const SKIPPED = -2;
 
 export class WarmUp {
@@ -89,10 +88,7 @@ export class WarmUp {
     const head = 2 * (-root & SEGMENT_MASK);
     const leaves = directory[head];
     if (leaves <= 0) return;
-    const hash = hashPeer(this.#keys, wire, 0, words);
-    const half = 1 << (31 - Math.clz32(leaves));
-    const masked = hash & (2 * half - 1);
-    const index = masked < leaves ? masked : masked - half;
+    const index = leafOf(hashPeer(this.#keys, wire, 0, words), leaves);
     const page = directory[head + DIRECTORY_HEAD + ((index / PAGE_ENTRIES) | 0)];
     if (!(page > 0)) return;
     const entries = this.#segments[page >>> SEGMENT_SHIFT];
