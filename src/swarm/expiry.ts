@@ -63,8 +63,7 @@ export class Expiry implements StoreVisitor {
 
   swarmDone(shard: number, record: number): void {
     const { records, control, limits, seconds } = this.#store;
-    const sets = record + Swarm.sets;
-    if (records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7] > 0) return;
+    if (this.#store.peersOf(record) > 0) return;
     if (records[record + Swarm.downloads] > 0) {
       if (records[record + Swarm.emptySince] === 0) {
         // Emptied by expiry just now.

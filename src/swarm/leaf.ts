@@ -14,11 +14,17 @@
  * capacity is what the block holds; how many are in use, the owner of the reference knows.
  */
 import { type Heap, PAYLOAD_BYTES_MAX } from './heap.js';
-import { SEGMENT_MASK, SEGMENT_SHIFT } from './layout.js';
+import { PeerKind, SEGMENT_MASK, SEGMENT_SHIFT } from './layout.js';
 
 /** 16-bit words of a peer in wire form. */
 export const WORDS4 = 3;
 export const WORDS6 = 9;
+
+/** 16-bit words of a peer of a kind (PeerKind). */
+export function wordsOf(kind: number): number {
+  return kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+}
+
 const BYTES4 = WORDS4 * 2 + 8;
 const BYTES6 = WORDS6 * 2 + 8;
 

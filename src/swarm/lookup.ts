@@ -2,7 +2,7 @@
 import { formatAddress } from '../lib/endpoint.js';
 import { ScrapeEntry } from '../protocol/announce.js';
 import { PEER_KINDS, PeerKind, SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
-import { ageSeconds, PeerFlag, WORDS4, WORDS6 } from './leaf.js';
+import { ageSeconds, PeerFlag, wordsOf } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
 
 export interface StoredPeer {
@@ -58,7 +58,7 @@ function listPeers(
 ): void {
   const { sets, heap, leaves, seconds } = store;
   const set = record + Swarm.sets + 2 * kind;
-  const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+  const words = wordsOf(kind);
   const addressBytes = kind < PeerKind.seeders6 ? 4 : 16;
   for (let index = 0; index < sets.leafCount(set); index++) {
     const leaf = sets.leafAt(set, index);

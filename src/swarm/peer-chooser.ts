@@ -4,7 +4,7 @@
  */
 import type { AnnounceReply } from '../protocol/announce.js';
 import { PeerKind, type StoreMemory, Swarm } from './layout.js';
-import { WORDS4, WORDS6 } from './leaf.js';
+import { wordsOf } from './leaf.js';
 import type { PeerSets } from './peer-set.js';
 import { type PeerQuery, WantFamily } from './query.js';
 import type { Sampler } from './sampler.js';
@@ -88,7 +88,7 @@ export class PeerChooser {
     out: Uint16Array,
     at: number,
   ): number {
-    const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+    const words = wordsOf(kind);
     const set = record + Swarm.sets + 2 * kind;
     let fromSeeders = 0;
     if (!query.seeder && !query.partialSeed) {

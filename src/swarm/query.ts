@@ -1,3 +1,19 @@
+/**
+ * Reads `count` info hashes of 20 bytes, one behind the other from `at` on, as five big-endian
+ * integers each, into `words` from `first` on.
+ */
+export function readInfoHashes(
+  bytes: Uint8Array,
+  at: number,
+  words: Int32Array,
+  first: number,
+  count: number,
+): void {
+  for (let w = first; w < first + 5 * count; w++, at += 4) {
+    words[w] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+  }
+}
+
 /** What the store is asked about one peer of one swarm. One instance is filled again and again. */
 export class PeerQuery {
   /** The info hash as five big-endian integers. */
@@ -22,10 +38,7 @@ export class PeerQuery {
 
   /** Takes an info hash of 20 bytes at `at`. */
   setInfoHash(bytes: Uint8Array, at: number): void {
-    for (let i = 0; i < 5; i++, at += 4) {
-      this.infoHash[i] =
-        (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
-    }
+    readInfoHashes(bytes, at, this.infoHash, 0, 1);
   }
 }
 

@@ -4,6 +4,7 @@
  * record was still that swarm's is checked after reading. Only where it was not, the lock decides.
  */
 import type { ScrapeEntry } from '../protocol/announce.js';
+import { readInfoHashes } from './query.js';
 import type { SwarmStore } from './swarm-store.js';
 
 export class ScrapeBatch {
@@ -26,9 +27,7 @@ export class ScrapeBatch {
   look(bytes: Uint8Array, at: number, count: number): void {
     const words = this.#words;
     const { index } = this.#store;
-    for (let w = 0; w < 5 * count; w++, at += 4) {
-      words[w] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
-    }
+    readInfoHashes(bytes, at, words, 0, count);
     for (let i = 0; i < count; i++) {
       const hash = index.hash(words, 5 * i);
       this.#hashes[i] = hash;

@@ -4,8 +4,8 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { PEER_KINDS, PeerKind, Swarm } from './layout.js';
-import { WORDS4, WORDS6 } from './leaf.js';
+import { PEER_KINDS, Swarm } from './layout.js';
+import { wordsOf } from './leaf.js';
 import {
   CHUNK_BYTES_MAX,
   CHUNK_HEAD_BYTES,
@@ -137,7 +137,7 @@ function walkEntries(payload: Buffer, fileOffset: number, visitor: EntryVisitor)
       const kind = payload[at + 1];
       if (kind >= PEER_KINDS) throw damaged(`unknown kind ${kind}`, at);
       const count = payload.readUInt16LE(at + 2);
-      const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+      const words = wordsOf(kind);
       const bytes = PEERS_HEAD_BYTES + count * (words * 2 + PEER_META_BYTES);
       if (bytes > left) throw damaged('peers run past their chunk', at);
       visitor.peers(payload, at + PEERS_HEAD_BYTES, kind, count, words);
@@ -206,7 +206,7 @@ class Loader implements EntryVisitor {
       const { records, seconds } = this.#store;
       const known = records[record + Swarm.downloads];
       records[record + Swarm.downloads] = Math.max(known, this.#downloads);
-      if (this.#peersOf(record) === 0) records[record + Swarm.emptySince] = seconds;
+      if (this.#store.peersOf(record) === 0) records[record + Swarm.emptySince] = seconds;
     }
     this.#store.unlockShard(shard);
   }
@@ -241,12 +241,6 @@ class Loader implements EntryVisitor {
   /** A record made for peers that then found no room. */
   #forgetIfUnused(shard: number, record: number): void {
     const downloads = this.#store.records[record + Swarm.downloads];
-    if (this.#peersOf(record) === 0 && downloads === 0) this.#store.forget(shard, record);
-  }
-
-  #peersOf(record: number): number {
-    const { records } = this.#store;
-    const sets = record + Swarm.sets;
-    return records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
+    if (this.#store.peersOf(record) === 0 && downloads === 0) this.#store.forget(shard, record);
   }
 }

@@ -6,7 +6,7 @@
 import type { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Heap, shardBase } from './heap.js';
 import { Global, PeerKind, SEGMENT_SHIFT, Shard, type StoreMemory, Swarm } from './layout.js';
-import { Leaves, PeerFlag, WORDS4, WORDS6 } from './leaf.js';
+import { Leaves, PeerFlag, WORDS4, WORDS6, wordsOf } from './leaf.js';
 import { lock, lockWithin, unlock } from './lock.js';
 import { PeerChooser } from './peer-chooser.js';
 import { PeerSets } from './peer-set.js';
@@ -130,10 +130,17 @@ export class SwarmStore {
     entry.partialSeeds = record < 0 ? 0 : records[record + Swarm.partialSeeds];
   }
 
+  /** How many peers a swarm has, all kinds together. Needs the shard's lock. */
+  peersOf(record: number): number {
+    const { records } = this;
+    const sets = record + Swarm.sets;
+    return records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
+  }
+
   /** Removes a peer whose place is known, and counts that. Needs the shard's lock. */
   removeAt(shard: number, record: number, kind: number, leafIndex: number, slot: number): void {
     const set = record + Swarm.sets + 2 * kind;
-    const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+    const words = wordsOf(kind);
     if ((kind & 1) === 1) {
       const leaf = this.sets.leafAt(set, leafIndex);
       this.#countPartial(shard, record, this.#flagsAt(leaf, words, slot), 0);
@@ -155,7 +162,7 @@ export class SwarmStore {
     stamp: number,
     seenAndFlags: number,
   ): boolean {
-    const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+    const words = wordsOf(kind);
     const set = record + Swarm.sets + 2 * kind;
     if ((kind & 1) === 0) seenAndFlags &= ~(PeerFlag.partialSeed << 16);
     if (this.sets.find(set, words, wire)) return true;

@@ -6,8 +6,8 @@
  * peer set from low leaves to high ones (a split moves peers up). Only a merge moves peers down, to
  * leaves perhaps visited before; a visitor that must miss nobody has the set visited again then.
  */
-import { PEER_KINDS, PeerKind, Swarm } from './layout.js';
-import { WORDS4, WORDS6 } from './leaf.js';
+import { PEER_KINDS, Swarm } from './layout.js';
+import { wordsOf } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
 
 /** What happens at each stop of the walk, with the shard's lock held. */
@@ -120,7 +120,7 @@ export class StoreWalk {
       const count = sets.peersAt(set, index);
       spent += (count + 1) * SLOTS_PER_PEER;
       if (count === 0) continue;
-      const words = kind < PeerKind.seeders6 ? WORDS4 : WORDS6;
+      const words = wordsOf(kind);
       this.#visitor.leaf(shard, record, kind, index, words);
     }
     this.#kind = -1;

@@ -9,6 +9,7 @@
 import { hashPeer } from './hash.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT, type StoreMemory, Swarm } from './layout.js';
 import { DIRECTORY_HEAD, leafOf, PAGE_ENTRIES } from './peer-set.js';
+import { readInfoHashes } from './query.js';
 import type { SwarmIndex } from './swarm-index.js';
 
 const SKIPPED = -2;
@@ -41,9 +42,7 @@ export class WarmUp {
   /** First level: takes announce number `i` of the batch, info hash at `at` of `bytes`. */
   index(i: number, bytes: Uint8Array, at: number): void {
     const words = this.#words;
-    for (let w = 5 * i; w < 5 * i + 5; w++, at += 4) {
-      words[w] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
-    }
+    readInfoHashes(bytes, at, words, 5 * i, 1);
     const hash = this.#index.hash(words, 5 * i);
     this.#hashes[i] = hash;
     this.#recordOf[i] = -1;

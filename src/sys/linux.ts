@@ -20,7 +20,6 @@ export const IPPROTO_IPV6 = 41;
 /** Options of level SOL_SOCKET. */
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
-export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
@@ -57,10 +56,6 @@ export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
-/** Of several epoll sets that watch one listener, wakes one. */
-export const EPOLLEXCLUSIVE = 1 << 28;
-/** Edge-triggered: bit 31, so negative as a signed number. */
-export const EPOLLET = 1 << 31;
 
 export const EFD_NONBLOCK = SOCK_NONBLOCK;
 export const EFD_CLOEXEC = SOCK_CLOEXEC;
