@@ -100,9 +100,11 @@ export class UdpExchange {
   async #attempt(transactionId: number, packet: Uint8Array): Promise<UdpReply | undefined> {
     const { retryMs, deadlineMs } = this.#options;
     const left = deadlineMs - performance.now();
-    // Timers count whole milliseconds: one that ends at the deadline may wake just before it.
-    if (left < 1) throw new TrackerClientError('timedOut', 'no answer in time');
-    const wait = Math.min(left, retryMs * 2 ** this.#doublings);
+    if (left <= 0) throw new TrackerClientError('timedOut', 'no answer in time');
+    const turnMs = retryMs * 2 ** this.#doublings;
+    // A timer may wake before its time, so the last turn is known by its plan, not by the clock.
+    const isLastTurn = turnMs >= left;
+    const wait = isLastTurn ? left : turnMs;
     const outcome = await new Promise<UdpReply | TrackerClientError | undefined>((resolve) => {
       const timer = setTimeout(resolve, wait, undefined);
       this.#awaited = transactionId;
@@ -116,8 +118,10 @@ export class UdpExchange {
     });
     this.#settle = undefined;
     if (outcome instanceof TrackerClientError) throw outcome;
-    if (outcome === undefined) this.#doublings = Math.min(this.#doublings + 1, DOUBLINGS_MAX);
-    return outcome;
+    if (outcome !== undefined) return outcome;
+    if (isLastTurn) throw new TrackerClientError('timedOut', 'no answer in time');
+    this.#doublings = Math.min(this.#doublings + 1, DOUBLINGS_MAX);
+    return undefined;
   }
 
   /** Takes the datagram that answers what was asked; any other may be late, or forged. */
