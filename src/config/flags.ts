@@ -1,15 +1,18 @@
-/** The flags of `trackerbt tracker` that are settings. They are the strongest source. */
+/** The flags of `trackerbt tracker` and `trackerbt minder` that are settings: the strongest source. */
 import type { Command } from 'commander';
 import { leafAt } from './catalogue.js';
 import { Layer } from './layer.js';
 import { formatDefault } from './print.js';
 import type { ProblemList } from './problem.js';
+import type { Role } from './role.js';
 
 interface FlagRule {
   readonly flag: `--${string}`;
   readonly argument: string;
   readonly path: string;
   readonly help: string;
+  /** Whose flag it is; both roles' when not given. */
+  readonly role?: Role;
 }
 
 const FLAG_RULES: readonly FlagRule[] = [
@@ -30,23 +33,69 @@ const FLAG_RULES: readonly FlagRule[] = [
     path: 'advertise',
     help: 'address of this node for others to use',
   },
-  { flag: '--http', argument: 'ADDR:PORT|off', path: 'http.listen', help: 'HTTP listener' },
-  { flag: '--udp', argument: 'ADDR:PORT|off', path: 'udp.listen', help: 'UDP listener' },
-  { flag: '--workers', argument: 'N', path: 'workers', help: 'worker threads, 0 for automatic' },
-  { flag: '--io', argument: 'auto|fast|portable', path: 'io', help: 'how sockets are driven' },
-  {
-    flag: '--interval',
-    argument: 'SECONDS',
-    path: 'announce.intervalSeconds',
-    help: 'announce interval',
-  },
-  {
-    flag: '--peer-ttl',
-    argument: 'SECONDS',
-    path: 'announce.peerTtlSeconds',
-    help: 'time until a peer that is silent is forgotten',
-  },
+  ...forRole('tracker', [
+    { flag: '--http', argument: 'ADDR:PORT|off', path: 'http.listen', help: 'HTTP listener' },
+    { flag: '--udp', argument: 'ADDR:PORT|off', path: 'udp.listen', help: 'UDP listener' },
+    { flag: '--workers', argument: 'N', path: 'workers', help: 'worker threads, 0 for automatic' },
+    { flag: '--io', argument: 'auto|fast|portable', path: 'io', help: 'how sockets are driven' },
+    {
+      flag: '--interval',
+      argument: 'SECONDS',
+      path: 'announce.intervalSeconds',
+      help: 'announce interval',
+    },
+    {
+      flag: '--peer-ttl',
+      argument: 'SECONDS',
+      path: 'announce.peerTtlSeconds',
+      help: 'time until a peer that is silent is forgotten',
+    },
+    { flag: '--join', argument: 'URL', path: 'cluster.join', help: 'minder to join' },
+    {
+      flag: '--token',
+      argument: 'TOKEN|@FILE|-',
+      path: 'cluster.token',
+      help: 'join token, needed for the first start only',
+    },
+  ]),
+  ...forRole('minder', [
+    {
+      flag: '--listen',
+      argument: 'ADDR:PORT',
+      path: 'minder.listen',
+      help: 'where nodes join, over TLS',
+    },
+    { flag: '--bus', argument: 'ADDR:PORT', path: 'minder.bus', help: 'the bus for trackers' },
+    {
+      flag: '--bus-cluster',
+      argument: 'ADDR:PORT',
+      path: 'minder.busCluster',
+      help: 'where the buses of several minders meet',
+    },
+    {
+      flag: '--nats',
+      argument: 'URL',
+      path: 'minder.natsUrl',
+      help: 'a NATS server to use instead of an own one',
+    },
+    {
+      flag: '--nats-creds',
+      argument: 'FILE',
+      path: 'minder.natsCredsFile',
+      help: 'credentials for that server',
+    },
+    {
+      flag: '--nats-account-key',
+      argument: 'FILE',
+      path: 'minder.natsAccountKeyFile',
+      help: 'signing key of the account there',
+    },
+  ]),
 ];
+
+function forRole(role: Role, rules: readonly FlagRule[]): FlagRule[] {
+  return rules.map((rule) => ({ ...rule, role }));
+}
 
 /** One setting as the command line gave it. */
 export interface FlagSetting {
@@ -59,9 +108,10 @@ export interface FlagSetting {
  * Declares `--config` and the flags of settings on a command. Values stay texts and are checked
  * when the configuration is loaded; so commander has no defaults and no parsers for them.
  */
-export function addConfigOptions(command: Command): Command {
+export function addConfigOptions(command: Command, forRole: Role = 'tracker'): Command {
   command.option('--config <FILE>', 'configuration file (.xml, .yaml, .yml or .json)');
-  for (const { flag, argument, path, help } of FLAG_RULES) {
+  for (const { flag, argument, path, help, role } of FLAG_RULES) {
+    if (role !== undefined && role !== forRole) continue;
     const leaf = leafAt(path);
     const usage = `${flag} <${argument}>`;
     const fallback = ` (default: ${formatDefault(leaf)})`;

@@ -75,11 +75,30 @@ export function line(what: string, min: 0 | 1, max: number): z.ZodString {
   return expecting(schema, expects);
 }
 
-/** `ADDR:PORT`, or `off`. */
-export function listenOrOff(): z.ZodString {
-  const expects = `${LISTEN_EXPECTS} or off`;
-  const isValid = (text: string) => text === 'off' || parseListen(text) !== undefined;
+/** `ADDR:PORT`. */
+export function listen(): z.ZodString {
+  const isValid = (text: string) => parseListen(text) !== undefined;
+  return expecting(z.string(LISTEN_EXPECTS).refine(isValid, LISTEN_EXPECTS), LISTEN_EXPECTS);
+}
+
+/** `ADDR:PORT`, `off`, or empty for a default that depends on the role. */
+export function listenOffOrEmpty(): z.ZodString {
+  const expects = `${LISTEN_EXPECTS}, off, or empty`;
+  const isValid = (text: string) =>
+    text === '' || text === 'off' || parseListen(text) !== undefined;
   return expecting(z.string(expects).refine(isValid, expects), expects);
+}
+
+/** `https://HOST[:PORT]` without anything behind it, or empty. */
+export function minderUrl(): z.ZodString {
+  const expects = 'a URL such as https://minder.example:7443, or empty';
+  const isValid = (text: string) => {
+    if (text === '') return true;
+    if (!URL.canParse(text)) return false;
+    const { protocol, pathname, search, hash, username, password } = new URL(text);
+    return protocol === 'https:' && pathname === '/' && search + hash + username + password === '';
+  };
+  return expecting(z.string(expects).max(512, expects).refine(isValid, expects), expects);
 }
 
 /** Several `ADDR:PORT`, none of them twice unless its port is 0. */

@@ -138,7 +138,7 @@ describe('loadConfig', () => {
     ['store.shards', 'TRACKERBT_STORE_SHARDS', ['0', '3', '96', '2048']],
     ['log.level', 'TRACKERBT_LOG_LEVEL', ['verbose', 'INFO', '']],
     ['data', 'TRACKERBT_DATA', ['', 'a\nb', 'a\0b']],
-    ['admin.listen', 'TRACKERBT_ADMIN_LISTEN', ['', '*', '70000']],
+    ['admin.listen', 'TRACKERBT_ADMIN_LISTEN', ['*', 'on', '70000']],
     ['http.listen', 'TRACKERBT_HTTP_LISTEN', ['1,1', 'off,1', '1,']],
     [
       'http.trustedProxies',

@@ -2,8 +2,8 @@
  * Writes a configuration as a commented file that loads back to the same values. Above each setting
  * stand its meaning, its default and its name in the environment.
  */
-import { stringify } from 'yaml';
 import { type Leaf, ROOT, type Section, valueAt } from './catalogue.js';
+import { yamlLibrary } from './file-libraries.js';
 import type { Config } from './schema.js';
 import { XML_ROOT } from './xml.js';
 
@@ -68,7 +68,7 @@ function yamlLines(config: Config): string[] {
 function yamlScalar(value: unknown): string {
   // Older readers of YAML take these words for false and true.
   if (typeof value === 'string' && /^(?:on|off|yes|no|y|n)$/i.test(value)) return `"${value}"`;
-  return stringify(value, { lineWidth: 0 }).trimEnd();
+  return yamlLibrary().stringify(value, { lineWidth: 0 }).trimEnd();
 }
 
 function xmlLines(config: Config): string[] {

@@ -51,4 +51,20 @@ export const RELATIONS: readonly Relation[] = [
       return `expected store.shards (${store.shards}) to be at most limits.swarmsMax (${limits.swarmsMax})`;
     },
   },
+  {
+    paths: ['cluster.token', 'cluster.join'],
+    check({ cluster }) {
+      if (cluster.token === '' || cluster.join !== '') return undefined;
+      return 'expected cluster.join to name the minder that cluster.token is for; it is empty';
+    },
+  },
+  {
+    paths: ['minder.natsUrl', 'minder.natsCredsFile', 'minder.natsAccountKeyFile'],
+    check({ minder }) {
+      const { natsUrl, natsCredsFile, natsAccountKeyFile } = minder;
+      const given = [natsUrl, natsCredsFile, natsAccountKeyFile].filter((text) => text !== '');
+      if (given.length === 0 || given.length === 3) return undefined;
+      return 'expected minder.natsUrl, minder.natsCredsFile and minder.natsAccountKeyFile together: without the key of the account no tracker could be let in or shut out';
+    },
+  },
 ];

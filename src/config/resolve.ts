@@ -1,22 +1,33 @@
+import type { Role } from './role.js';
 import type { Config } from './schema.js';
 
 /** What the rules that stand behind '' and 0 need to know. */
 export interface ResolveContext {
   /** The host's name, for a node that has none of its own. */
   readonly hostname: string;
+  readonly role?: Role;
 }
 
+const ADMIN_LISTEN: Readonly<Record<Role, string>> = {
+  tracker: '127.0.0.1:6970',
+  minder: '127.0.0.1:7470',
+};
+
 /**
- * Replaces the defaults that depend on something else (`name`, `announce.minIntervalSeconds`,
+ * Replaces the defaults that depend on something else (`name`, `admin.listen`, `announce.minIntervalSeconds`,
  * `announce.peerTtlSeconds`) by their values. What depends on the machine or on another module
  * (`workers`, `io`, `admin.tokenFile`, `udp.receiveBufferBytes`) is left to those who know it.
  */
-export function resolve(config: Config, { hostname }: ResolveContext): Config {
-  const { announce } = config;
+export function resolve(config: Config, { hostname, role = 'tracker' }: ResolveContext): Config {
+  const { admin, announce } = config;
   const { intervalSeconds } = announce;
   return Object.freeze({
     ...config,
     name: config.name === '' ? hostname : config.name,
+    admin: Object.freeze({
+      ...admin,
+      listen: admin.listen === '' ? ADMIN_LISTEN[role] : admin.listen,
+    }),
     announce: Object.freeze({
       ...announce,
       minIntervalSeconds:

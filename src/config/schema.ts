@@ -29,9 +29,11 @@ const log = z.strictObject({
 
 const admin = z.strictObject({
   listen: leaves
-    .listenOrOff()
-    .default('127.0.0.1:6970')
-    .describe('Where the admin API, the metrics and the health checks are served.'),
+    .listenOffOrEmpty()
+    .default('')
+    .describe(
+      'Where the admin API, the metrics and the health checks are served; empty is 127.0.0.1:6970 for a tracker, 127.0.0.1:7470 for a minder.',
+    ),
   tokenFile: leaves
     .line('a path', 0, 4_096)
     .default('')
@@ -151,6 +153,85 @@ const store = z.strictObject({
     .describe('Parts of the swarm store, each with its own lock.'),
 });
 
+const cluster = z.strictObject({
+  join: leaves
+    .minderUrl()
+    .default('')
+    .describe('Minder to join, such as https://minder.example:7443; empty stands alone.'),
+  token: leaves
+    .line('a join token, @FILE or -', 0, 4_096)
+    .default('')
+    .describe('Join token for the first start, the file with it, or - for standard input.'),
+  readyWaitSeconds: leaves
+    .whole(0, 3_600)
+    .default(10)
+    .describe('How long a start waits for the other trackers before it serves, in seconds.'),
+  flushMs: leaves
+    .whole(1, 1_000)
+    .default(20)
+    .describe('Longest time that a change waits for others to travel with, in ms.'),
+  recentBytesMax: leaves
+    .whole(1_048_576, 4_294_967_296)
+    .default(67_108_864)
+    .describe('Own batches kept for trackers that missed some, in bytes.'),
+  unconfirmedBytesMax: leaves
+    .whole(65_536, 1_073_741_824)
+    .default(8_388_608)
+    .describe('Bytes sent and not confirmed by the bus at which sending pauses.'),
+  changesMax: leaves
+    .powerOfTwo(16_777_216)
+    .default(65_536)
+    .describe('Changes of one worker that wait to be sent.'),
+  tombstonesMax: leaves
+    .powerOfTwo(268_435_456)
+    .default(1_048_576)
+    .describe('Stopped peers remembered, so that late news does not bring them back.'),
+  downloadCountsMax: leaves
+    .whole(1_024, 268_435_456)
+    .default(8_388_608)
+    .describe('Download counts kept by swarm and tracker.'),
+  clockOffsetMaxMs: leaves
+    .whole(1_000, DAY_SECONDS * 1_000)
+    .default(10_000)
+    .describe('How far the clock of a node may be off before it counts as unreachable, in ms.'),
+});
+
+const minder = z.strictObject({
+  listen: leaves
+    .listen()
+    .default('*:7443')
+    .describe('Where nodes join and renew their certificates.'),
+  bus: leaves.listen().default('*:7422').describe('Where the bus serves trackers.'),
+  busCluster: leaves
+    .listen()
+    .default('*:7423')
+    .describe('Where the buses of several minders meet.'),
+  natsServer: leaves
+    .line('a path or a command', 1, 4_096)
+    .default('nats-server')
+    .describe('The NATS server to run as the bus.'),
+  natsUrl: leaves
+    .line('a URL', 0, 4_096)
+    .default('')
+    .describe('A NATS server that runs already, to use instead; empty runs one.'),
+  natsCredsFile: leaves
+    .line('a path', 0, 4_096)
+    .default('')
+    .describe('Credentials of this minder for that server.'),
+  natsAccountKeyFile: leaves
+    .line('a path', 0, 4_096)
+    .default('')
+    .describe('Signing key of the account there, with which trackers get their credentials.'),
+  certificateSeconds: leaves
+    .whole(60, 366 * DAY_SECONDS)
+    .default(7 * DAY_SECONDS)
+    .describe('How long certificates are good, in seconds; they renew at two thirds.'),
+  keyRotationSeconds: leaves
+    .whole(60, DAY_SECONDS)
+    .default(600)
+    .describe('How often the key of connection ids changes, in seconds.'),
+});
+
 export const configSchema = z.strictObject({
   name: leaves
     .line('a name', 0, 255)
@@ -183,6 +264,8 @@ export const configSchema = z.strictObject({
   announce: announce.prefault({}).describe('What an announce is answered.'),
   limits: limits.prefault({}).describe('Bounds of what is kept in memory.'),
   store: store.prefault({}).describe('The swarm store.'),
+  cluster: cluster.prefault({}).describe('One peer list with other trackers.'),
+  minder: minder.prefault({}).describe('The minder, which is there for the trackers.'),
 });
 
 export type DeepReadonly<T> = T extends (infer Item)[]

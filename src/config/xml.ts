@@ -13,8 +13,8 @@
  * A document type, entities beyond the five predefined ones, processing instructions, CDATA and
  * attributes are refused before anything is parsed.
  */
-import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { ROOT, type Section } from './catalogue.js';
+import { xmlLibrary } from './file-libraries.js';
 import { describeValue } from './problem.js';
 import { SyntaxProblem } from './syntax.js';
 import { TREE_DEPTH_MAX, type Tree, type TreeMap } from './tree.js';
@@ -31,7 +31,7 @@ export type XmlReport = (path: string, message: string) => void;
  */
 export function parseXml(text: string, report: XmlReport): Tree {
   refuseForbidden(text);
-  const verdict = XMLValidator.validate(text);
+  const verdict = xmlLibrary().XMLValidator.validate(text);
   if (verdict !== true) {
     const { line, col, msg } = verdict.err;
     throw new SyntaxProblem(`line ${line}, column ${col}: ${msg}`);
@@ -93,6 +93,7 @@ type XmlNode = Readonly<Record<string, unknown>>;
 const TEXT = '#text';
 
 function parseNodes(text: string): XmlNode[] {
+  const { XMLParser } = xmlLibrary();
   const parser = new XMLParser({
     preserveOrder: true,
     processEntities: false,

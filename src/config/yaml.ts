@@ -2,18 +2,8 @@
  * YAML 1.2, core schema. Keys are texts and given once; aliases work, but the file may not grow
  * through them; tags and several documents are refused.
  */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml';
+import type { Document, Node, YAMLMap } from 'yaml';
+import { yamlLibrary } from './file-libraries.js';
 import { SyntaxProblem } from './syntax.js';
 import { TREE_DEPTH_MAX, type Tree, type TreeMap } from './tree.js';
 
@@ -22,6 +12,7 @@ const NODES_MAX = 10_000;
 
 /** Parses a whole file; an empty one is an empty section. Throws `SyntaxProblem`. */
 export function parseYaml(text: string): Tree {
+  const { LineCounter, parseDocument } = yamlLibrary();
   const lines = new LineCounter();
   refuseUnbounded(text);
   // Repeated keys are looked for below: the library compares each key with every other.
@@ -57,6 +48,7 @@ const LEXEMES_MAX = 50_000;
  * instead of throwing.
  */
 function refuseUnbounded(text: string): void {
+  const { Lexer } = yamlLibrary();
   let at = 0;
   let brackets = 0;
   let indicators = 0;
@@ -97,6 +89,7 @@ function refuseUnbounded(text: string): void {
 
 class YamlReader {
   private nodes = 0;
+  private readonly library = yamlLibrary();
   constructor(
     private readonly document: Document.Parsed,
     private readonly text: string,
@@ -105,6 +98,7 @@ class YamlReader {
   read(node: unknown, depth: number): Tree {
     if (++this.nodes > NODES_MAX) throw this.problem(node, 'too many values, or too many aliases');
     if (depth > TREE_DEPTH_MAX) throw this.problem(node, 'nested too deeply');
+    const { isAlias, isMap, isScalar, isSeq } = this.library;
     if (isAlias(node)) {
       const target = node.resolve(this.document);
       if (target === undefined) throw this.problem(node, `*${node.source} is not defined`);
@@ -124,7 +118,7 @@ class YamlReader {
   private readMap(node: YAMLMap, depth: number): TreeMap {
     const map: TreeMap = new Map();
     for (const { key, value } of node.items) {
-      if (!isScalar(key) || typeof key.value !== 'string') {
+      if (!this.library.isScalar(key) || typeof key.value !== 'string') {
         throw this.problem(key ?? node, 'a key must be a name');
       }
       if (map.has(key.value)) throw this.problem(key, `${JSON.stringify(key.value)} is repeated`);

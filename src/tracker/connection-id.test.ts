@@ -58,14 +58,20 @@ describe('connection ids', () => {
     expect(ids.verify(source, hi, lo)).toBe(false);
   });
 
-  it('from the future are refused', () => {
+  it('from the future are refused, except by a clock that is a little ahead', () => {
     const { ids } = fixture();
     const source = endpoint('192.0.2.7');
-    ids.setTime(START_MS + 60_000);
-    ids.issue(source);
-    const { hi, lo } = ids;
-    ids.setTime(START_MS);
-    expect(ids.verify(source, hi, lo)).toBe(false);
+    for (const [slicesAhead, good] of [
+      [1, true],
+      [2, false],
+      [4_095, false],
+    ] as const) {
+      ids.setTime(START_MS + slicesAhead * SLICE_SECONDS * 1000);
+      ids.issue(source);
+      const { hi, lo } = ids;
+      ids.setTime(START_MS);
+      expect(ids.verify(source, hi, lo), `${slicesAhead} slices ahead`).toBe(good);
+    }
   });
 
   it('hold for the address, whatever the port', () => {
@@ -141,6 +147,35 @@ describe('key ring', () => {
       const good = issued.map(([hi, lo]) => ids.verify(source, hi, lo));
       expect(good.filter(Boolean)).toHaveLength(1);
       expect(good.at(-1)).toBe(true);
+    }
+  });
+
+  it('takes the keys of a cluster, the next one ahead of its time', () => {
+    const key = (fill: number) => new Uint8Array(16).fill(fill);
+    const keys = (generation: number) => ({
+      generation,
+      previous: key(generation - 1),
+      current: key(generation),
+      next: key(generation + 1),
+    });
+    const source = endpoint('192.0.2.7');
+    const [early, late] = [fixture(), fixture()];
+    early.ids.issue(source);
+    const own = [early.ids.hi, early.ids.lo] as const;
+    // Past a multiple of 16, where the numbers in ids begin anew.
+    for (let generation = 14; generation < 20; generation++) {
+      late.ring.install(keys(generation));
+      early.ring.install(keys(generation + 1));
+      for (const { ids } of [early, late]) ids.setTime(START_MS);
+      early.ids.issue(source);
+      expect(late.ids.verify(source, early.ids.hi, early.ids.lo)).toBe(true);
+      late.ids.issue(source);
+      expect(early.ids.verify(source, late.ids.hi, late.ids.lo)).toBe(true);
+      // Two rotations behind is too far.
+      late.ring.install(keys(generation - 1));
+      late.ids.setTime(START_MS);
+      expect(late.ids.verify(source, early.ids.hi, early.ids.lo)).toBe(false);
+      expect(early.ids.verify(source, ...own)).toBe(false);
     }
   });
 

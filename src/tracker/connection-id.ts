@@ -9,7 +9,8 @@
  * ```
  *
  * A slice lasts 30 s of wall time, so that all nodes of a cluster count the same. An id is good for
- * the rest of its slice and six more: 180 to 210 seconds, where BEP 15 asks for at least 120.
+ * the rest of its slice and six more: 180 to 210 seconds, where BEP 15 asks for at least 120. An id
+ * of the next slice is good too: it comes from a node whose clock is a little ahead of ours.
  */
 import type { Endpoint } from '../lib/endpoint.js';
 import type { KeyRingReader } from './key-ring.js';
@@ -70,7 +71,8 @@ export class ConnectionIds {
     if (isKnown && ((known[at + 1] ^ hi) | (known[at + 2] ^ lo)) === 0) return true;
     const mac = this.#ring.keyFor(hi >>> 28);
     if (mac === undefined) return false;
-    const age = (this.#slice - (hi >>> 16)) & SLICE_MASK;
+    // Minus one to 4,094.
+    const age = ((this.#slice + 1 - (hi >>> 16)) & SLICE_MASK) - 1;
     this.#message[length / 4 - 1] = (this.#slice - age) | 0;
     mac.digest(this.#message, length);
     const difference = ((mac.hi ^ hi) & 0xffff) | (mac.lo ^ lo);

@@ -1,25 +1,39 @@
 /**
  * The keys that connection ids are made with, in memory that all threads share. One thread writes
- * (here on a timer, in a cluster when the minder says so), the others look whether it did.
+ * (on a timer where a tracker stands alone, in a cluster when the minder says so), the others look
+ * whether it did.
  *
  * ```
- * word  0        version: odd while a key is being written, changes with every write
- *       1        current generation, 0..15
- *       2..5     key of generation 0 (16 bytes)
- *       6..9     key of generation 1      ...      62..65  generation 15
+ * word  0        version: odd while keys are being written, changes with every write
+ *       1        generation of the current key, modulo 16
+ *       2        1 when there is a next key
+ *       3..6     previous key (16 bytes)      7..10  current key      11..14  next key
  * ```
  *
- * A new key makes the one before it the previous generation, which stays good; older ones are not.
+ * New ids are made with the current key. The previous one's stay good, and in a cluster the next
+ * one's already are: there a tracker that has taken over a new key meets others that have not yet.
  */
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { assert } from '../lib/assert.js';
 import { SipHash } from '../protocol/siphash.js';
 
 export const KEY_BYTES = 16;
 export const KEY_GENERATIONS = 16;
-const KEYS_AT = 2;
+const KEYS_AT = 3;
 const KEY_WORDS = KEY_BYTES / 4;
-export const KEY_RING_BYTES = (KEYS_AT + KEY_GENERATIONS * KEY_WORDS) * 4;
+export const KEY_RING_BYTES = (KEYS_AT + 3 * KEY_WORDS) * 4;
+
+/** Which of the three. */
+const Slot = { previous: 0, current: 1, next: 2 } as const;
+
+/** The keys of a cluster. The current one has the number `generation`, its neighbours one less and more. */
+export interface RingKeys {
+  readonly generation: number;
+  /** 16 bytes each. */
+  readonly previous: Uint8Array;
+  readonly current: Uint8Array;
+  readonly next: Uint8Array;
+}
 
 /** A ring with two random keys, for a tracker that stands alone. */
 export function createKeyRing(): SharedArrayBuffer {
@@ -39,41 +53,56 @@ export class KeyRingWriter {
     this.#words = new Int32Array(memory);
   }
 
-  get generation(): number {
-    return this.#words[1];
-  }
-
-  /** Makes a random key current, and the current one previous. */
+  /** Makes a random key current, and the current one previous; there is no next one then. */
   rotate(): void {
-    this.set((this.generation + 1) % KEY_GENERATIONS, randomFillSync(new Uint8Array(KEY_BYTES)));
+    this.#write(() => {
+      const at = keyAt(Slot.current);
+      this.#words.copyWithin(keyAt(Slot.previous), at, at + KEY_WORDS);
+      this.#put(Slot.current, randomBytes(KEY_BYTES));
+      this.#words[1] = (this.#words[1] + 1) % KEY_GENERATIONS;
+      this.#words[2] = 0;
+    });
   }
 
-  /** Makes `key` current under a number that the whole cluster agrees on. */
-  set(generation: number, key: Uint8Array): void {
+  /** Takes over the keys of a cluster; whatever was there before is good no more. */
+  install({ generation, previous, current, next }: RingKeys): void {
+    this.#write(() => {
+      this.#put(Slot.previous, previous);
+      this.#put(Slot.current, current);
+      this.#put(Slot.next, next);
+      this.#words[1] = generation % KEY_GENERATIONS;
+      this.#words[2] = 1;
+    });
+  }
+
+  #write(change: () => void): void {
+    Atomics.add(this.#words, 0, 1);
+    change();
+    Atomics.add(this.#words, 0, 1);
+  }
+
+  #put(slot: number, key: Uint8Array): void {
     assert(key.length === KEY_BYTES, 'a key has 16 bytes');
-    const words = this.#words;
-    Atomics.add(words, 0, 1);
     const view = new DataView(key.buffer, key.byteOffset, KEY_BYTES);
-    for (let i = 0; i < KEY_WORDS; i++) {
-      words[KEYS_AT + generation * KEY_WORDS + i] = view.getInt32(4 * i, true);
-    }
-    words[1] = generation;
-    Atomics.add(words, 0, 1);
+    for (let i = 0; i < KEY_WORDS; i++) this.#words[keyAt(slot) + i] = view.getInt32(4 * i, true);
   }
 }
 
-/** A thread's view of the ring: the current and the previous key, ready to hash with. */
+function keyAt(slot: number): number {
+  return KEYS_AT + slot * KEY_WORDS;
+}
+
+/** A thread's view of the ring: its keys, ready to hash with. */
 export class KeyRingReader {
   generation = 0;
-  current: SipHash;
-  previous: SipHash;
+  current = new SipHash(new Uint8Array(KEY_BYTES));
+  previous = this.current;
+  next: SipHash | undefined;
   readonly #words: Int32Array;
   #version = -1;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
-    this.current = new SipHash(new Uint8Array(KEY_BYTES));
-    this.previous = this.current;
     this.refresh();
   }
 
@@ -83,27 +112,26 @@ export class KeyRingReader {
     const version = Atomics.load(words, 0);
     if (version === this.#version || (version & 1) === 1) return false;
     const generation = words[1];
-    const current = this.#keyOf(generation);
-    const previous = this.#keyOf((generation + KEY_GENERATIONS - 1) % KEY_GENERATIONS);
+    const hasNext = words[2] === 1;
+    const keys = words.slice(KEYS_AT);
     // Written meanwhile: what was read may be half of each. The old keys serve one batch more.
     if (Atomics.load(words, 0) !== version) return false;
+    const key = (slot: number) =>
+      new SipHash(new Uint8Array(keys.buffer, slot * KEY_BYTES, KEY_BYTES));
     this.generation = generation;
-    this.current = new SipHash(current);
-    this.previous = new SipHash(previous);
+    this.previous = key(Slot.previous);
+    this.current = key(Slot.current);
+    this.next = hasNext ? key(Slot.next) : undefined;
     this.#version = version;
     return true;
   }
 
-  /** The key of a generation, or undefined when it is neither the current nor the previous one. */
+  /** The key of a generation, or undefined when it is none of ours. */
   keyFor(generation: number): SipHash | undefined {
     if (generation === this.generation) return this.current;
-    return generation === (this.generation + KEY_GENERATIONS - 1) % KEY_GENERATIONS
-      ? this.previous
-      : undefined;
-  }
-
-  #keyOf(generation: number): Uint8Array {
-    const at = KEYS_AT + generation * KEY_WORDS;
-    return new Uint8Array(this.#words.slice(at, at + KEY_WORDS).buffer);
+    if (generation === (this.generation + KEY_GENERATIONS - 1) % KEY_GENERATIONS) {
+      return this.previous;
+    }
+    return generation === (this.generation + 1) % KEY_GENERATIONS ? this.next : undefined;
   }
 }

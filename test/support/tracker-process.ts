@@ -1,31 +1,24 @@
-/**
- * A tracker as an operator runs it: `node bin/trackerbt.js tracker`, in a process of its own, on
- * free ports, with a data directory that goes away afterwards. Nothing outlives the test process:
- * what is still running when it exits is killed.
- */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { type Address, parseAddressPort } from './address.js';
-import { atExit } from './at-exit.js';
-import { within } from './deadline.js';
+/** A tracker as an operator runs it, on free ports. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Address } from './address.js';
+import {
+  addressesOf,
+  type LogLine,
+  NodeProcess,
+  removeFolder,
+  spawnNode,
+  temporaryFolder,
+} from './node-process.js';
 
-export const REPOSITORY = findRepository();
-const COMMAND = join(REPOSITORY, 'bin', 'trackerbt.js');
-const LOG_LINES_MAX = 50_000;
-const READY_LIMIT_MS = 60_000;
-const STOP_LIMIT_MS = 60_000;
-
-/** One JSON log line. */
-export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
-
-export interface ExitStatus {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
+export {
+  type ExitStatus,
+  type LogLine,
+  REPOSITORY,
+  removeFolder,
+  temporaryFolder,
+  watchChild,
+} from './node-process.js';
 
 export interface TrackerOptions {
   /** `ADDR:PORT` list; default 127.0.0.1:0 and [::1]:0. An empty list turns the protocol off. */
@@ -36,55 +29,8 @@ export interface TrackerOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
-}
-
-/** The nearest folder above that holds package.json: right from sources and from dist/ alike. */
-function findRepository(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (;;) {
-    try {
-      readFileSync(join(folder, 'package.json'));
-      return folder;
-    } catch {
-      folder = dirname(folder);
-    }
-  }
-}
-
-const running = new Set<ChildProcess>();
-const folders = new Set<string>();
-atExit(() => {
-  for (const child of running) child.kill('SIGKILL');
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A temporary folder that is removed when the test process exits, if not before. */
-export function temporaryFolder(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `trackerbt-${name}-`));
-  folders.add(folder);
-  return folder;
-}
-
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-  folders.delete(folder);
-}
-
-/** Kills `child` when the test process exits. */
-export function watchChild(child: ChildProcess): void {
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-}
-
-/** The environment of children: ours, without settings meant for another tracker. */
-function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    if (!name.startsWith('TRACKERBT_') && name !== 'NODE_OPTIONS') env[name] = value;
-  }
-  // Which socket path a run of the tests is about; the tracker chooses by itself otherwise.
-  const { TEST_IO: io } = process.env;
-  return { ...env, ...(io === undefined ? {} : { TRACKERBT_IO: io }), ...extra };
+  /** What the process is run by, such as `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
 }
 
 function listenArguments(flag: string, addresses: readonly string[]): string[] {
@@ -94,58 +40,28 @@ function listenArguments(flag: string, addresses: readonly string[]): string[] {
 
 const LOOPBACKS = ['127.0.0.1:0', '[::1]:0'];
 
-export class TrackerProcess {
-  readonly logs: LogLine[] = [];
-  /** What was printed that is no JSON line: crashes, mostly. */
-  readonly noise: string[] = [];
-  readonly exited: Promise<ExitStatus>;
+export class TrackerProcess extends NodeProcess {
   http: Address[] = [];
   udp: Address[] = [];
-  admin: Address = { host: '', port: 0 };
-  #waiting: (() => void)[] = [];
-  #exit: ExitStatus | undefined;
 
   private constructor(
-    readonly child: ChildProcess,
     readonly options: TrackerOptions,
-    readonly data: string,
+    data: string,
+    child: NodeProcess['child'],
   ) {
-    watchChild(child);
-    createInterface({ input: child.stdout! }).on('line', (line) => this.#take(line));
-    createInterface({ input: child.stderr! }).on('line', (line) => this.#take(line));
-    this.exited = new Promise((resolve) => {
-      child.once('close', (code, signal) => {
-        this.#exit = { code, signal };
-        this.#wakeAll();
-        resolve(this.#exit);
-      });
-    });
-  }
-
-  #take(line: string): void {
-    try {
-      this.logs.push(JSON.parse(line) as LogLine);
-    } catch {
-      this.noise.push(line);
-    }
-    if (this.logs.length > LOG_LINES_MAX) this.logs.shift();
-    this.#wakeAll();
-  }
-
-  #wakeAll(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+    super(child, data);
   }
 
   /** Starts a tracker and waits for its `ready` line. */
   static async start(options: TrackerOptions = {}): Promise<TrackerProcess> {
     const tracker = TrackerProcess.launch(options, temporaryFolder('data'));
-    await tracker.#ready();
+    await tracker.ready();
     return tracker;
   }
 
   /** Starts a process without waiting for anything, for starts that must fail. */
   static launch(options: TrackerOptions, data: string): TrackerProcess {
-    const args = [COMMAND, 'tracker', '--data', data];
+    const args = ['tracker', '--data', data];
     args.push(...listenArguments('--http', options.http ?? LOOPBACKS));
     args.push(...listenArguments('--udp', options.udp ?? LOOPBACKS));
     args.push('--admin', options.admin ?? '127.0.0.1:0');
@@ -156,52 +72,16 @@ export class TrackerProcess {
       args.push('--config', file);
     }
     args.push(...(options.args ?? []));
-    const child = spawn(process.execPath, args, {
-      cwd: REPOSITORY,
-      env: childEnvironment(options.env),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawnNode(args, options.env, options.prefix);
     child.once('close', () => removeFolder(configFolder));
-    return new TrackerProcess(child, options, data);
+    return new TrackerProcess(options, data, child);
   }
 
-  async #ready(): Promise<void> {
-    const line = await this.waitForLog((log) => log.msg === 'ready', READY_LIMIT_MS, 'ready');
-    this.http = addresses(line.http);
-    this.udp = addresses(line.udp);
-    if (typeof line.admin === 'string') this.admin = addresses(line.admin)[0];
-  }
-
-  /** The first log line, past or future, that `matches`; fails at once when the process ends. */
-  async waitForLog(
-    matches: (line: LogLine) => boolean,
-    limitMs = 20_000,
-    what = 'a log line',
-  ): Promise<LogLine> {
-    const search = async (): Promise<LogLine> => {
-      for (;;) {
-        const found = this.logs.find(matches);
-        if (found !== undefined) return found;
-        if (this.#exit !== undefined) {
-          throw new Error(`the tracker ended (${JSON.stringify(this.#exit)}): ${this.output()}`);
-        }
-        await new Promise<void>((resolve) => {
-          this.#waiting.push(resolve);
-        });
-      }
-    };
-    try {
-      return await within(search(), limitMs, what);
-    } catch (error) {
-      this.child.kill('SIGKILL');
-      throw new Error(`${(error as Error).message}\n${this.output()}`);
-    }
-  }
-
-  /** The last lines it printed, for failure messages. */
-  output(): string {
-    const lines = [...this.logs.map((line) => JSON.stringify(line)), ...this.noise];
-    return lines.slice(-20).join('\n');
+  override async ready(): Promise<LogLine> {
+    const line = await super.ready();
+    this.http = addressesOf(line.http);
+    this.udp = addressesOf(line.udp);
+    return line;
   }
 
   get http4(): Address {
@@ -220,53 +100,12 @@ export class TrackerProcess {
     return ofFamily(this.udp, 6);
   }
 
-  /** Resident memory in bytes, from the kernel. */
-  residentBytes(): number {
-    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
-    const match = /^VmRSS:\s+(\d+) kB$/m.exec(status);
-    if (match === null) throw new Error('no VmRSS');
-    return Number(match[1]) * 1024;
-  }
-
-  /** GET on the admin listener, parsed as JSON. */
-  async adminJson(path: string): Promise<unknown> {
-    const { host, port } = this.admin;
-    const reply = await fetch(`http://${host}:${port}${path}`);
-    if (!reply.ok) throw new Error(`${path} gave ${reply.status}: ${await reply.text()}`);
-    return await reply.json();
-  }
-
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitStatus> {
-    if (this.#exit === undefined) this.child.kill(signal);
-    try {
-      return await within(this.exited, STOP_LIMIT_MS, `the end after ${signal}`);
-    } catch (error) {
-      this.child.kill('SIGKILL');
-      throw error;
-    }
-  }
-
-  async kill9(): Promise<ExitStatus> {
-    return await this.stop('SIGKILL');
-  }
-
   /** A new process over the same data directory. The old one must have ended. */
   async restart(options: TrackerOptions = this.options): Promise<TrackerProcess> {
     const next = TrackerProcess.launch(options, this.data);
-    await next.#ready();
+    await next.ready();
     return next;
   }
-
-  /** Ends the process whatever it does, and removes its data. */
-  async remove(): Promise<void> {
-    await this.kill9();
-    removeFolder(this.data);
-  }
-}
-
-function addresses(field: unknown): Address[] {
-  const list = Array.isArray(field) ? field : [field];
-  return list.filter((item) => typeof item === 'string').map(parseAddressPort);
 }
 
 function ofFamily(list: readonly Address[], family: 4 | 6): Address {

@@ -1,0 +1,2 @@
+/** What a node of a cluster does. */
+export type Role = 'tracker' | 'minder';
