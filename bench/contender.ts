@@ -43,6 +43,14 @@ export interface CpuSeconds {
   readonly system: number;
 }
 
+/** Processor time of all threads of a process, since its start. */
+export function cpuOf(pid: number | undefined): CpuSeconds {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { user: Number(fields[11]) / TICKS, system: Number(fields[12]) / TICKS };
+}
+
 export class RunningContender {
   readonly #child: ChildProcess;
   readonly #cleanUp: (() => void) | undefined;
@@ -63,10 +71,7 @@ export class RunningContender {
 
   /** Of all threads, since the start. */
   cpu(): CpuSeconds {
-    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
-    // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { user: Number(fields[11]) / TICKS, system: Number(fields[12]) / TICKS };
+    return cpuOf(this.#child.pid);
   }
 
   residentBytes(): number {

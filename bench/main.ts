@@ -1,14 +1,18 @@
 /** `npm run bench [-- PART]`: without a part the side-by-side comparison, with one that part alone. */
 import { benchCallCosts } from './call-costs.js';
+import { benchCluster } from './cluster.js';
 import { sideBySide } from './side-by-side.js';
 import { benchStore } from './store.js';
+import { benchWorkers } from './workers.js';
 
 const [part = '', ...rest] = process.argv.slice(2);
 if (part === 'store') benchStore();
 else if (part === 'sys') benchCallCosts();
+else if (part === 'workers') await benchWorkers(rest);
+else if (part === 'cluster') await benchCluster(rest);
 else if (part === '' || part.startsWith('--'))
   await sideBySide(part === '' ? rest : [part, ...rest]);
 else {
-  process.stderr.write(`bench: no part '${part}'; there are: store, sys\n`);
+  process.stderr.write(`bench: no part '${part}'; there are: cluster, store, sys, workers\n`);
   process.exitCode = 2;
 }

@@ -5,6 +5,8 @@
  *     npm test                            all of it
  *     npm test -- --only unit,e2e         some of it, by name
  *     npm test -- --only unit -t expiry   further arguments go to vitest
+ *     npm run test:abuse -- --long        the abuse tests, those with a long form in that
+ *     npm run test:cluster -- --long      the same of several trackers; prints what it measured
  *
  * Runs without a terminal and without input. Exit code 0 only when something passed and nothing
  * failed.
@@ -21,10 +23,12 @@ const PROJECTS = [
   'unit',
   'layout',
   'fuzz',
+  'simulation',
   'swarm',
   'conformance',
   'conformance-fast',
   'e2e',
+  'cluster',
   'abuse',
   'abuse-fast',
 ] as const;
@@ -34,6 +38,8 @@ const SYSTEM_COMMANDS: Readonly<Record<string, string>> = {
   'transmission-daemon': 'transmission-daemon',
   aria2c: 'aria2',
   ip: 'iproute2',
+  'nats-server': 'nats-server',
+  faketime: 'faketime',
 };
 
 /** The same for the module that Debian's own Python must find. */
@@ -85,7 +91,7 @@ function missingPackages(): string[] {
   return probe.status === 0 ? missing : [...missing, PYTHON_MODULE.package];
 }
 
-/** Makes sure that the real clients are there; returns what to type when they cannot be. */
+/** Makes sure that the real clients and the bus are there; returns what to type when they cannot be. */
 function ensureSystemPackages(): string | undefined {
   const packages = missingPackages();
   if (packages.length === 0) return undefined;
@@ -140,6 +146,7 @@ function plan(args: readonly string[]): Plan | string {
   let only: string[] = [...CHECKS, ...PROJECTS];
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--only') only = (args[++i] ?? '').split(',');
+    else if (args[i] === '--long') process.env.TEST_LONG = '1';
     else if (args[i].startsWith('--only=')) only = args[i].slice('--only='.length).split(',');
     else passedOn.push(args[i]);
   }
@@ -164,8 +171,9 @@ function main(): void {
   if (typeof planned === 'string') {
     failures.push(planned);
   } else {
-    const line = planned.projects.includes('e2e') ? ensureSystemPackages() : undefined;
-    if (line !== undefined) failures.push(`real clients are missing; install them with: ${line}`);
+    const needsPackages = ['e2e', 'cluster'].some((name) => planned.projects.includes(name));
+    const line = needsPackages ? ensureSystemPackages() : undefined;
+    if (line !== undefined) failures.push(`programs are missing; install them with: ${line}`);
     for (const name of planned.checks) add(runCheck(name));
     if (planned.projects.length > 0) add(runVitest(planned.projects, planned.passedOn));
   }

@@ -23,6 +23,11 @@ function onStopSignal(listener: (signal: string) => void): void {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tracker: async () =>
     (await import('./cli/tracker.js')).trackerCommand({ stderr, env, onStopSignal, exit }),
+  minder: async () =>
+    (await import('./cli/minder.js')).minderCommand({ stderr, env, onStopSignal, exit }),
+  token: async () => (await import('./cli/token.js')).tokenCommand({ stdout, stderr }),
+  nodes: async () => (await import('./cli/nodes.js')).nodesCommand({ stdout, stderr }),
+  revoke: async () => (await import('./cli/revoke.js')).revokeCommand({ stdout, stderr }),
   announce: async () => (await import('./cli/announce.js')).announceCommand({ stdout, stderr }),
   scrape: async () => (await import('./cli/scrape.js')).scrapeCommand({ stdout, stderr }),
   load: async () => (await import('./cli/load.js')).loadCommand({ stdout, stderr, onStopSignal }),

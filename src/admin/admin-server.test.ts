@@ -3,7 +3,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../lib/log.js';
 import { ADMIN_ERRORS } from './admin-error.js';
 import { type AdminServer, type AdminServerOptions, createAdminServer } from './admin-server.js';
-import { FAKE_STATS, FakeSource } from './fake-source.testing.js';
+import {
+  FAKE_CLUSTER,
+  FAKE_MINDER_STATS,
+  FAKE_STATS,
+  FakeMinderSource,
+  FakeSource,
+} from './fake-source.testing.js';
 
 const TOKEN = 'admin-token-of-this-test';
 const HASH = '0123456789abcdef0123456789abcdef01234567';
@@ -110,6 +116,24 @@ describe('the admin listener', () => {
     expect(await (await get('/stats.json')).json()).toEqual(source.statistics);
   });
 
+  it('shows the cluster', async () => {
+    const { get } = await start();
+    expect(await (await get('/api/v1/cluster')).json()).toEqual(FAKE_CLUSTER);
+  });
+
+  it('shows a minder, which has no swarms', async () => {
+    const logger = createLogger({ level: 'silent', format: 'json', name: 'test' });
+    const options = { host: '127.0.0.1', port: 0, token: TOKEN };
+    const server = createAdminServer(options, { logger, source: new FakeMinderSource() });
+    running.push(server);
+    const url = `http://${await server.start()}`;
+    expect(await (await fetch(`${url}/stats.json`)).json()).toEqual(FAKE_MINDER_STATS);
+    expect(await (await fetch(`${url}/api/v1/cluster`)).json()).toEqual(FAKE_CLUSTER);
+    expect((await fetch(`${url}/api/v1/digest`)).status).toBe(404);
+    expect((await fetch(`${url}/api/v1/swarms/${HASH}`)).status).toBe(404);
+    expect(await (await fetch(url)).text()).not.toContain('swarms');
+  });
+
   it('shows a swarm by its hash in either case, with peers when asked', async () => {
     const { get, source } = await start();
     const peer = { ip: '2001:db8::1', port: 6881, seeder: true, ageSeconds: 3, origin: 'a' };
@@ -203,6 +227,7 @@ describe('the admin listener', () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       '/api/v1/broken',
       '/api/v1/change',
+      '/api/v1/cluster',
       '/api/v1/digest',
       '/api/v1/swarms/{info_hash}',
       '/healthz',

@@ -3,6 +3,8 @@
  * together answers from the store, the workers' counters and the keeper.
  */
 
+import type { ClusterView } from './cluster-view.js';
+
 /** Everything that an operator may count. Totals count from the start of the process. */
 export interface TrackerStats {
   readonly name: string;
@@ -103,11 +105,45 @@ export interface Health {
   readonly reason?: string;
 }
 
+/** What an operator may count about a minder. */
+export interface MinderStats {
+  readonly name: string;
+  readonly version: string;
+  readonly role: 'minder';
+  readonly uptimeSeconds: number;
+  /** Nodes by state. */
+  readonly nodes: Readonly<Record<string, number>>;
+  /** Join tokens that are good. */
+  readonly tokens: number;
+  readonly enrolments: {
+    readonly accepted: number;
+    readonly renewed: number;
+    /** Refusals by reason in snake case. */
+    readonly refused: Readonly<Record<string, number>>;
+  };
+  readonly bus: {
+    readonly connected: boolean;
+    /** Times that the bus's server was started again. */
+    readonly restarts: number;
+  };
+  readonly memory: { readonly rss: number };
+}
+
 /** Answers from the main thread, without waiting for a worker. */
-export interface AdminSource {
+interface CommonSource {
   /** True while clients are served. */
   ready(): boolean;
   healthy(): Health;
+  cluster(): ClusterView;
+}
+
+export interface MinderAdminSource extends CommonSource {
+  readonly role: 'minder';
+  stats(): MinderStats;
+}
+
+export interface TrackerAdminSource extends CommonSource {
+  readonly role: 'tracker';
   stats(): TrackerStats;
   /**
    * @param infoHash 20 bytes
@@ -117,3 +153,5 @@ export interface AdminSource {
   swarm(infoHash: Uint8Array, withPeers: boolean, limit: number): SwarmView | undefined;
   digest(): DigestView;
 }
+
+export type AdminSource = TrackerAdminSource | MinderAdminSource;

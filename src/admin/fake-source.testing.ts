@@ -1,4 +1,13 @@
-import type { AdminSource, DigestView, Health, SwarmView, TrackerStats } from './admin-source.js';
+import type {
+  DigestView,
+  Health,
+  MinderAdminSource,
+  MinderStats,
+  SwarmView,
+  TrackerAdminSource,
+  TrackerStats,
+} from './admin-source.js';
+import type { ClusterView } from './cluster-view.js';
 
 /** Every number differs, so that a test sees which one ended up where. */
 export const FAKE_STATS: TrackerStats = {
@@ -43,8 +52,84 @@ export const FAKE_STATS: TrackerStats = {
   memory: { rss: 77_777 },
 };
 
+const NODE = {
+  name: 'a',
+  role: 'tracker',
+  version: '0.1.0',
+  reason: null,
+  addresses: ['udp://192.0.2.1:6969'],
+  recordsOut: 501,
+  digest: '00ff',
+  peers: 60,
+  swarms: 7,
+} as const;
+
+export const FAKE_CLUSTER: ClusterView = {
+  self: 'n1',
+  busConnected: true,
+  nodes: [
+    {
+      ...NODE,
+      id: 'n1',
+      state: 'healthy',
+      lagMs: null,
+      recordsIn: 0,
+      gaps: 0,
+      clockOffsetMs: null,
+      lastHeartbeatMs: null,
+    },
+    {
+      ...NODE,
+      id: 'n2',
+      state: 'unreachable',
+      reason: 'clock',
+      lagMs: 12,
+      recordsIn: 502,
+      gaps: 3,
+      clockOffsetMs: -300_000,
+      lastHeartbeatMs: 400,
+    },
+  ],
+  links: [{ from: 'n2', to: 'n1', recordsPerSecond: 5.5, lagMs: 12 }],
+  counters: { batch_damaged: 4 },
+};
+
+export const FAKE_MINDER_STATS: MinderStats = {
+  name: 'minder',
+  version: '0.1.0',
+  role: 'minder',
+  uptimeSeconds: 3.5,
+  nodes: { healthy: 1, unreachable: 1 },
+  tokens: 2,
+  enrolments: { accepted: 5, renewed: 6, refused: { token_used: 7 } },
+  bus: { connected: true, restarts: 8 },
+  memory: { rss: 88_888 },
+};
+
+/** The same for a minder. */
+export class FakeMinderSource implements MinderAdminSource {
+  readonly role = 'minder';
+
+  ready(): boolean {
+    return true;
+  }
+
+  healthy(): Health {
+    return { ok: true };
+  }
+
+  stats(): MinderStats {
+    return FAKE_MINDER_STATS;
+  }
+
+  cluster(): ClusterView {
+    return FAKE_CLUSTER;
+  }
+}
+
 /** A source for tests: says what it was told to say, and remembers what it was asked. */
-export class FakeSource implements AdminSource {
+export class FakeSource implements TrackerAdminSource {
+  readonly role = 'tracker';
   isReady = true;
   health: Health = { ok: true };
   statistics: TrackerStats = FAKE_STATS;
@@ -61,6 +146,10 @@ export class FakeSource implements AdminSource {
 
   stats(): TrackerStats {
     return this.statistics;
+  }
+
+  cluster(): ClusterView {
+    return FAKE_CLUSTER;
   }
 
   swarm(infoHash: Uint8Array, withPeers: boolean, limit: number): SwarmView | undefined {

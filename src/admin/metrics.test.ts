@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAKE_STATS, FakeSource } from './fake-source.testing.js';
+import { FAKE_CLUSTER, FAKE_STATS, FakeMinderSource, FakeSource } from './fake-source.testing.js';
 import { Metrics } from './metrics.js';
 
 describe('Metrics', () => {
@@ -67,6 +67,50 @@ describe('Metrics', () => {
     expect(text).toContain('trackerbt_ready 0');
     expect(text).toContain('trackerbt_packets_total{protocol="udp"} 901');
     expect(text.join('\n')).not.toContain('too_short');
+  });
+
+  it('gives the numbers of the cluster', async () => {
+    const text = await lines(new Metrics(new FakeSource()));
+    expect(text.filter((line) => line.startsWith('trackerbt_cluster_'))).toEqual(
+      expect.arrayContaining([
+        'trackerbt_cluster_bus_connected 1',
+        'trackerbt_cluster_nodes{role="tracker",state="healthy"} 1',
+        'trackerbt_cluster_nodes{role="tracker",state="unreachable"} 1',
+        'trackerbt_cluster_nodes{role="minder",state="healthy"} 0',
+        'trackerbt_cluster_lag_seconds{node="n2"} 0.012',
+        'trackerbt_cluster_clock_offset_seconds{node="n2"} -300',
+        'trackerbt_cluster_records_in_total{node="n2"} 502',
+        'trackerbt_cluster_gaps_total{node="n2"} 3',
+        'trackerbt_cluster_events_total{event="batch_damaged"} 4',
+      ]),
+    );
+  });
+
+  it('has nothing to say about the cluster of a tracker that stands alone', async () => {
+    const source = new FakeSource();
+    source.cluster = () => ({
+      self: '',
+      busConnected: null,
+      nodes: [{ ...FAKE_CLUSTER.nodes[0], id: '' }],
+      links: [],
+      counters: {},
+    });
+    const text = await lines(new Metrics(source));
+    expect(text.filter((line) => line.startsWith('trackerbt_cluster_'))).toEqual([]);
+  });
+
+  it('gives the numbers of a minder', async () => {
+    const text = await lines(new Metrics(new FakeMinderSource()));
+    expect(text).toEqual(
+      expect.arrayContaining([
+        'trackerbt_info{name="minder",version="0.1.0",role="minder"} 1',
+        'trackerbt_minder_tokens 2',
+        'trackerbt_minder_enrolments_total{kind="new"} 5',
+        'trackerbt_minder_enrolments_total{kind="renewal"} 6',
+        'trackerbt_minder_enrolments_refused_total{reason="token_used"} 7',
+        'trackerbt_minder_bus_restarts_total 8',
+      ]),
+    );
   });
 
   it('has the metrics of the process too, and a registry of its own', async () => {

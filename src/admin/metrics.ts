@@ -1,196 +1,81 @@
 /** Prometheus metrics, read from the same numbers as `/stats.json` whenever they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { AdminSource, TrackerStats } from './admin-source.js';
-
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number];
-
-interface Metric {
-  /** Without `trackerbt_`; units last, totals end in `_total`. */
-  readonly name: string;
-  readonly help: string;
-  readonly labels?: readonly string[];
-  readonly read: (stats: TrackerStats) => number | readonly Sample[];
-}
-
-const GAUGES: readonly Metric[] = [
-  {
-    name: 'info',
-    help: 'Always 1; who this is.',
-    labels: ['name', 'version', 'role'],
-    read: ({ name, version, role }) => [[{ name, version, role }, 1]],
-  },
-  {
-    name: 'uptime_seconds',
-    help: 'Seconds since the start.',
-    read: (stats) => stats.uptimeSeconds,
-  },
-  {
-    name: 'store_peers',
-    help: 'Peers stored.',
-    labels: ['family'],
-    read: ({ store }) => [
-      [{ family: 'ipv4' }, store.peers4],
-      [{ family: 'ipv6' }, store.peers6],
-      [{ family: 'web' }, store.webPeers],
-    ],
-  },
-  { name: 'store_seeders', help: 'Seeders stored.', read: ({ store }) => store.seeders },
-  {
-    name: 'store_leechers',
-    help: 'Peers stored that are not seeders, partial seeds included.',
-    read: ({ store }) => store.leechers,
-  },
-  {
-    name: 'store_partial_seeds',
-    help: 'Leechers stored that want nothing more.',
-    read: ({ store }) => store.partialSeeds,
-  },
-  { name: 'store_swarms', help: 'Swarms stored.', read: ({ store }) => store.swarms },
-  { name: 'store_peers_max', help: 'Room for peers.', read: ({ store }) => store.peersMax },
-  { name: 'store_swarms_max', help: 'Room for swarms.', read: ({ store }) => store.swarmsMax },
-  {
-    name: 'store_committed_bytes',
-    help: 'Memory of the store that has been used.',
-    read: ({ store }) => store.bytesCommitted,
-  },
-  {
-    name: 'store_reserved_bytes',
-    help: 'Address space of the store.',
-    read: ({ store }) => store.bytesReserved,
-  },
-  {
-    name: 'http_connections',
-    help: 'HTTP connections open now.',
-    read: ({ http }) => http.connections,
-  },
-  {
-    name: 'save_timestamp_seconds',
-    help: 'When the last save ended, in seconds since 1970; 0 for never.',
-    read: ({ save }) => save.lastAt / 1000,
-  },
-  {
-    name: 'save_duration_seconds',
-    help: 'How long the last save took.',
-    read: ({ save }) => save.lastSeconds,
-  },
-  { name: 'save_size_bytes', help: 'Size of the last save.', read: ({ save }) => save.bytes },
-];
-
-const COUNTERS: readonly Metric[] = [
-  {
-    name: 'store_dropped_full_total',
-    help: 'Announces whose peer was not stored because the store was full.',
-    read: ({ store }) => store.droppedFull,
-  },
-  {
-    name: 'packets_total',
-    help: 'Datagrams read.',
-    labels: ['protocol'],
-    read: ({ udp }) => [[{ protocol: 'udp' }, udp.packets]],
-  },
-  {
-    name: 'requests_total',
-    help: 'HTTP requests read.',
-    labels: ['protocol'],
-    read: ({ http }) => [[{ protocol: 'http' }, http.requests]],
-  },
-  {
-    name: 'actions_total',
-    help: 'Requests answered by the tracker.',
-    labels: ['protocol', 'action'],
-    read: ({ udp, http }) => [
-      [{ protocol: 'udp', action: 'connect' }, udp.connects],
-      [{ protocol: 'udp', action: 'announce' }, udp.announces],
-      [{ protocol: 'udp', action: 'scrape' }, udp.scrapes],
-      [{ protocol: 'http', action: 'announce' }, http.announces],
-      [{ protocol: 'http', action: 'scrape' }, http.scrapes],
-    ],
-  },
-  {
-    name: 'failures_total',
-    help: 'Failures sent to clients.',
-    labels: ['protocol'],
-    read: ({ udp, http }) => [
-      [{ protocol: 'udp' }, udp.errors],
-      [{ protocol: 'http' }, http.failures],
-    ],
-  },
-  {
-    name: 'drops_total',
-    help: 'Datagrams and requests that the tracker never saw.',
-    labels: ['protocol', 'reason'],
-    read: ({ udp, http }) => [...byReason('udp', udp.drops), ...byReason('http', http.drops)],
-  },
-  {
-    name: 'http_connections_total',
-    help: 'HTTP connections accepted.',
-    read: ({ http }) => http.connectionsTotal,
-  },
-  {
-    name: 'http_connections_refused_total',
-    help: 'HTTP connections closed at once because there were too many.',
-    read: ({ http }) => http.connectionsRefused,
-  },
-  { name: 'save_failures_total', help: 'Saves that failed.', read: ({ save }) => save.failures },
-];
-
-function byReason(protocol: string, drops: Readonly<Record<string, number>>): Sample[] {
-  return Object.entries(drops).map(([reason, count]) => [{ protocol, reason }, count]);
-}
+import type { AdminSource } from './admin-source.js';
+import { CLUSTER_COUNTERS, CLUSTER_GAUGES } from './cluster-metrics.js';
+import { type Metric, samples } from './metric.js';
+import { MINDER_COUNTERS, MINDER_GAUGES } from './minder-metrics.js';
+import { TRACKER_COUNTERS, TRACKER_GAUGES } from './tracker-metrics.js';
 
 /** The registry behind `/metrics`. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #source: AdminSource;
-  readonly #set: ((stats: TrackerStats) => void)[] = [];
-  readonly #ready: Gauge;
+  readonly #read: () => void;
 
   constructor(source: AdminSource) {
-    this.#source = source;
     collectDefaultMetrics({
       register: this.#registry,
       // Measuring the loop's delay every 10 ms, the default, would be most of what an idle tracker does.
       eventLoopMonitoringPrecision: 200,
     });
-    const registers = [this.#registry];
-    this.#ready = new Gauge({
+    const ready = new Gauge({
       name: 'trackerbt_ready',
       help: '1 while clients are served.',
-      registers,
+      registers: [this.#registry],
     });
-    for (const { name, help, labels, read } of GAUGES) {
-      const labelNames = [...(labels ?? [])];
-      const gauge = new Gauge({ name: `trackerbt_${name}`, help, labelNames, registers });
-      this.#set.push((stats) => {
-        gauge.reset();
-        for (const [label, value] of samples(read(stats))) gauge.set(label, value);
-      });
-    }
-    for (const { name, help, labels, read } of COUNTERS) {
-      const labelNames = [...(labels ?? [])];
-      const counter = new Counter({ name: `trackerbt_${name}`, help, labelNames, registers });
-      // The workers count; the library's counter only carries their total.
-      this.#set.push((stats) => {
-        counter.reset();
-        for (const [label, value] of samples(read(stats))) counter.inc(label, value);
-      });
-    }
+    const own =
+      source.role === 'tracker'
+        ? this.#add(() => source.stats(), TRACKER_GAUGES, TRACKER_COUNTERS)
+        : this.#add(() => source.stats(), MINDER_GAUGES, MINDER_COUNTERS);
+    // Whether a node is in a cluster is settled before it starts.
+    const inCluster = source.cluster().self !== '';
+    const cluster = inCluster
+      ? this.#add(() => source.cluster(), CLUSTER_GAUGES, CLUSTER_COUNTERS)
+      : undefined;
+    this.#read = () => {
+      own();
+      cluster?.();
+      ready.set(source.ready() ? 1 : 0);
+    };
   }
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** All metrics in the text format. The source is read once, so that its numbers agree. */
+  /** All metrics in the text format. Each source is read once, so that its numbers agree. */
   text(): Promise<string> {
-    const stats = this.#source.stats();
-    for (const set of this.#set) set(stats);
-    this.#ready.set(this.#source.ready() ? 1 : 0);
+    this.#read();
     return this.#registry.metrics();
   }
-}
 
-function samples(value: number | readonly Sample[]): readonly Sample[] {
-  return typeof value === 'number' ? [[{}, value]] : value;
+  /** Registers metrics of one kind of knowledge; what it returns reads them all anew. */
+  #add<Known>(
+    know: () => Known,
+    gauges: readonly Metric<Known>[],
+    counters: readonly Metric<Known>[],
+  ): () => void {
+    const registers = [this.#registry];
+    const set: ((known: Known) => void)[] = [];
+    for (const { name, help, labels, read } of gauges) {
+      const labelNames = [...(labels ?? [])];
+      const gauge = new Gauge({ name: `trackerbt_${name}`, help, labelNames, registers });
+      set.push((known) => {
+        gauge.reset();
+        for (const [label, value] of samples(read(known))) gauge.set(label, value);
+      });
+    }
+    for (const { name, help, labels, read } of counters) {
+      const labelNames = [...(labels ?? [])];
+      const counter = new Counter({ name: `trackerbt_${name}`, help, labelNames, registers });
+      // Others count; the library's counter only carries their total.
+      set.push((known) => {
+        counter.reset();
+        for (const [label, value] of samples(read(known))) counter.inc(label, value);
+      });
+    }
+    return () => {
+      const known = know();
+      for (const each of set) each(known);
+    };
+  }
 }

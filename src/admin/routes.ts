@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import type { Access } from './access.js';
 import { AdminError } from './admin-error.js';
-import type { AdminSource } from './admin-source.js';
+import type { AdminSource, TrackerAdminSource } from './admin-source.js';
 import type { Metrics } from './metrics.js';
 import { page } from './page.js';
 import {
+  clusterSchema,
   digestSchema,
   errorSchema,
   healthSchema,
+  minderStatsSchema,
   statsSchema,
   swarmParamsSchema,
   swarmQuerySchema,
@@ -22,16 +24,21 @@ export const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz']
 
 export interface RouteDependencies {
   readonly access: Access;
-  readonly metrics: Metrics;
+  /** Loaded when first asked for. */
+  readonly metrics: () => Promise<Metrics>;
   readonly source: AdminSource;
 }
 
-/** Puts the tracker's admin interface into `app`. */
+/** Puts the admin interface of a tracker or a minder into `app`. */
 export function addRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
   addPage(app, dependencies);
   addHealth(app, dependencies);
   addNumbers(app, dependencies);
-  addSwarms(app, dependencies);
+  addCluster(app, dependencies);
+  if (dependencies.source.role === 'tracker') {
+    addDigest(app, dependencies.source);
+    addSwarms(app, dependencies.source);
+  }
 }
 
 function addPage(app: FastifyInstance, { source }: RouteDependencies): void {
@@ -67,14 +74,41 @@ function addHealth(app: FastifyInstance, { access, source }: RouteDependencies):
 function addNumbers(app: FastifyInstance, { metrics, source }: RouteDependencies): void {
   app.get(
     '/stats.json',
-    { schema: { summary: 'All numbers', response: { 200: statsSchema, '4xx': errorSchema } } },
+    {
+      schema: {
+        summary: 'All numbers',
+        response: {
+          200: source.role === 'tracker' ? statsSchema : minderStatsSchema,
+          '4xx': errorSchema,
+        },
+      },
+    },
     () => source.stats(),
   );
   app.get(
     '/metrics',
     { schema: { summary: 'All numbers for Prometheus', produces: ['text/plain'] } },
-    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
+    async (_request, reply) => {
+      const loaded = await metrics();
+      return reply.type(loaded.contentType).send(await loaded.text());
+    },
   );
+}
+
+function addCluster(app: FastifyInstance, { source }: RouteDependencies): void {
+  app.get(
+    '/api/v1/cluster',
+    {
+      schema: {
+        summary: 'The nodes of the cluster and what flows between them',
+        response: { 200: clusterSchema, '4xx': errorSchema },
+      },
+    },
+    () => source.cluster(),
+  );
+}
+
+function addDigest(app: FastifyInstance, source: TrackerAdminSource): void {
   app.get(
     '/api/v1/digest',
     {
@@ -87,7 +121,7 @@ function addNumbers(app: FastifyInstance, { metrics, source }: RouteDependencies
   );
 }
 
-function addSwarms(app: FastifyInstance, { source }: RouteDependencies): void {
+function addSwarms(app: FastifyInstance, source: TrackerAdminSource): void {
   app.get<{ Params: { info_hash: string }; Querystring: { peers: '0' | '1' } }>(
     '/api/v1/swarms/:info_hash',
     {

@@ -27,6 +27,56 @@ export const healthSchema = {
   properties: { status: text, reason: text },
 } as const;
 
+const numberOrNull = { type: ['number', 'null'] } as const;
+
+const nodeSchema = open({
+  id: text,
+  name: text,
+  role: { type: 'string', enum: ['tracker', 'minder'] },
+  version: text,
+  state: { type: 'string', enum: ['joining', 'healthy', 'draining', 'unreachable', 'revoked'] },
+  reason: { ...textOrNull, description: 'Why it is in that state, in a word.' },
+  addresses: { type: 'array', items: text },
+  lagMs: { ...numberOrNull, description: 'How old its changes are here: half are younger.' },
+  recordsIn: { ...count, description: 'Records heard from it and applied.' },
+  recordsOut: { ...count, description: 'Records that it says it sent.' },
+  gaps: { ...count, description: 'Times that batches of it were missing.' },
+  clockOffsetMs: { ...numberOrNull, description: 'Its clock less ours.' },
+  lastHeartbeatMs: { ...numberOrNull, description: 'Milliseconds since its last heartbeat.' },
+  digest: textOrNull,
+  peers: count,
+  swarms: count,
+});
+
+export const clusterSchema = {
+  description: 'The cluster as this node sees it; this node first.',
+  ...open({
+    self: { ...text, description: "This node's id; empty for one that stands alone." },
+    busConnected: { type: ['boolean', 'null'] },
+    nodes: { type: 'array', items: nodeSchema },
+    links: {
+      type: 'array',
+      items: open({ from: text, to: text, recordsPerSecond: number, lagMs: numberOrNull }),
+    },
+    counters: countsByReason,
+  }),
+};
+
+export const minderStatsSchema = {
+  description: 'Totals count from the start of the process; bytes and seconds.',
+  ...open({
+    name: text,
+    version: text,
+    role: text,
+    uptimeSeconds: number,
+    nodes: countsByReason,
+    tokens: count,
+    enrolments: open({ accepted: count, renewed: count, refused: countsByReason }),
+    bus: open({ connected: { type: 'boolean' }, restarts: count }),
+    memory: open({ rss: count }),
+  }),
+};
+
 export const statsSchema = {
   description: 'Totals count from the start of the process; bytes, seconds and milliseconds.',
   ...open({

@@ -137,6 +137,13 @@ describe('printConfig', () => {
     }
   });
 
+  it.each(PRINT_FORMATS)('keeps secrets out of %s', (format) => {
+    const env = { TRACKERBT_CLUSTER_JOIN: 'https://m:7443', TRACKERBT_CLUSTER_TOKEN: 'sekret' };
+    const text = printConfig(loadConfig({ env }), format);
+    expect(text).toContain('https://m:7443');
+    expect(text).not.toContain('sekret');
+  });
+
   it('prints JSON that JSON.parse reads, and comments that fit any XML reader', () => {
     expect(() => JSON.parse(printConfig(defaultConfig(), 'json'))).not.toThrow();
     const comments = printConfig(defaultConfig(), 'xml').match(/<!--.*?-->/gs) ?? [];

@@ -1,8 +1,8 @@
 /**
- * Writes a configuration as a commented file that loads back to the same values. Above each setting
+ * Writes a configuration as a commented file that loads back to the same values, secrets excepted. Above each setting
  * stand its meaning, its default and its name in the environment.
  */
-import { type Leaf, ROOT, type Section, valueAt } from './catalogue.js';
+import { type Leaf, ROOT, type Section, valueAt as storedAt } from './catalogue.js';
 import { yamlLibrary } from './file-libraries.js';
 import type { Config } from './schema.js';
 import { XML_ROOT } from './xml.js';
@@ -14,6 +14,13 @@ const INTRODUCTION = [
   'Configuration of trackerbt. Weaker to stronger: defaults, file, environment, flags.',
   'A setting that is left out has its default; a name that is not a setting is an error.',
 ];
+
+/** Never printed: what is shown on a terminal ends up in scrollbacks and tickets. */
+const SECRETS: ReadonlySet<string> = new Set(['cluster.token']);
+
+function valueAt(config: Config, path: string): unknown {
+  return SECRETS.has(path) ? '' : storedAt(config, path);
+}
 
 /** The text of a file, with a final line end. */
 export function printConfig(config: Config, format: PrintFormat): string {

@@ -47,5 +47,18 @@ export interface HttpHandler {
   ): number;
 }
 
+/** Most requests in a batch over HTTP: 64 wait at a busy moment, and 16 fill the first-level cache. */
+export const HTTP_BATCH_MAX = 16;
+
+/** Understands several requests at once, so that their cache misses overlap. */
+export interface HttpBatchHandler extends HttpHandler {
+  /** Reads request number `i` of a batch; numbers follow each other from 0 on. As for `handle`. */
+  prepare(i: number, target: Uint8Array, start: number, end: number, source: Endpoint): void;
+  /** Called when `count` requests are prepared and before the first is answered. */
+  warmUp(count: number): void;
+  /** Handles request `i`; its target and source are as they were. Returns what `handle` does. */
+  answer(i: number, output: Uint8Array): number;
+}
+
 /** Room for the longest body: 1,000 peers of both families and the keys around them, or a scrape. */
 export const HTTP_BODY_BYTES_MAX = 64 * 1024;

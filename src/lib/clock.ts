@@ -25,6 +25,11 @@ export class SystemClock implements Clock {
     return Math.floor((performance.now() + this.#offsetMs) / 1000);
   }
 
+  /** Milliseconds on the monotonic clock, with fractions. */
+  monotonicMs(): number {
+    return performance.now() + this.#offsetMs;
+  }
+
   wallMs(): number {
     return Date.now();
   }
@@ -39,6 +44,10 @@ export class ManualClock implements Clock {
 
   monotonicSeconds(): number {
     return this.seconds;
+  }
+
+  monotonicMs(): number {
+    return this.seconds * 1000;
   }
 
   wallMs(): number {

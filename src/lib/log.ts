@@ -5,8 +5,8 @@
  * {"level":"info","time":"2026-01-31T12:00:00.000Z","name":"...","msg":"ready", ...fields}
  * ```
  */
+import { createRequire } from 'node:module';
 import { type Logger as PinoLogger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { BackgroundOutput } from './log-output.js';
 
 /** A line for people and machines: `logger.info({ field }, 'message')`. */
@@ -69,7 +69,9 @@ function standardOutput(): LogOutput {
 /** In this thread and synchronous: a line is on the terminal before the next statement runs. */
 function prettyOutput(colorize: boolean, output: LogOutput | undefined): LogOutput {
   const target = output ?? pino.destination({ fd: 1, sync: true });
-  const format = prettyFactory({
+  // Loaded here: where lines are JSON, which is nearly everywhere, it would be 3 MB for nothing.
+  const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
+  const format = pretty.prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'name',

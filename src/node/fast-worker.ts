@@ -40,10 +40,16 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
     { sys, loop, handler: createUdpHandler(task, tracker), counters },
   );
   const proxies = new CidrSet(task.trustedProxies);
+  let saidHandOver = false;
   const handOver = new HandOverGate(
     { pendingMax: task.handOverPendingMax, perAddressPerSecondMax: task.handOverPerAddress },
     {
-      post: (message) => task.handOver.port.postMessage(message, [message.bytes.buffer]),
+      post: (message) => {
+        // What is posted waits at the port for the thread that takes it, which may not run yet.
+        task.handOver.port.postMessage(message, [message.bytes.buffer]);
+        if (!saidHandOver) context.send({ type: 'handOver' });
+        saidHandOver = true;
+      },
       pending: new Int32Array(task.handOver.pending),
       isNeverPlain: (source) => task.proxyProtocol && proxies.has(source),
       nowMs: () => performance.now(),

@@ -1,4 +1,5 @@
 /** What stands behind the sockets of a worker: its view of the store, the tracker, the handlers. */
+import { HTTP_BATCH_MAX } from '../frontend/handler.js';
 import { BATCH_PACKETS_MAX } from '../frontend/packet-batch.js';
 import { CidrSet } from '../lib/cidr-set.js';
 import { HttpRoutes } from '../protocol/http/route.js';
@@ -6,6 +7,7 @@ import { SwarmStore } from '../swarm/swarm-store.js';
 import { WarmUp } from '../swarm/warm-up.js';
 import { ConnectionIds } from '../tracker/connection-id.js';
 import { HttpTrackerHandler } from '../tracker/http-handler.js';
+import { HttpWarmUp } from '../tracker/http-warm-up.js';
 import { KeyRingReader } from '../tracker/key-ring.js';
 import { Tracker } from '../tracker/tracker.js';
 import { UdpHandler } from '../tracker/udp-handler.js';
@@ -40,7 +42,7 @@ export function createUdpHandler(
 
 export function createHttpHandler(
   task: HttpTask | FastTask,
-  { tracker }: ThreadTracker,
+  { tracker, store }: ThreadTracker,
 ): HttpTrackerHandler {
   return new HttpTrackerHandler(
     { scrapeHashesMax: task.scrapeHashesMax },
@@ -48,6 +50,7 @@ export function createHttpHandler(
       tracker,
       routes: new HttpRoutes({ announcePaths: task.announcePaths }),
       counts: new Float64Array(task.trackerCounts),
+      warmUp: new HttpWarmUp(new WarmUp(task.memory, store.index, HTTP_BATCH_MAX)),
     },
   );
 }

@@ -23,11 +23,16 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
     },
   );
   const http = await frontend.start();
-  for (const end of task.adopt) adoptFrom(end, frontend);
+  const adopted: HandOverEnd[] = [];
   context.send({ type: 'started', started: { http } });
   return {
+    hear: (message) => {
+      if (message.type !== 'adopt') return;
+      adopted.push(...message.ends);
+      for (const end of message.ends) adoptFrom(end, frontend);
+    },
     stop: async () => {
-      for (const { port } of task.adopt) port.close();
+      for (const { port } of adopted) port.close();
       await frontend.stop();
     },
   };

@@ -1,6 +1,8 @@
 /** What workers and the main thread say to each other while they run. */
+import type { ClusterView } from '../admin/cluster-view.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import type { LogLine } from '../lib/log-sink.js';
+import type { HandOverEnd } from './task.js';
 
 /** From a worker to the main thread. */
 export type WorkerMessage =
@@ -8,6 +10,10 @@ export type WorkerMessage =
   | { readonly type: 'started'; readonly started: Started }
   | { readonly type: 'log'; readonly line: LogLine }
   | { readonly type: 'saved'; readonly report: SaveReport }
+  /** From a fast worker, once: a connection waits for the portable HTTP worker. */
+  | { readonly type: 'handOver' }
+  /** From the cluster worker: each second, and when it has caught up. */
+  | { readonly type: 'cluster'; readonly report: ClusterReport }
   /** Did what `stop` asks for; the thread ends by itself. */
   | { readonly type: 'stopped' }
   /** Cannot go on. `code` is that of an expected failure, such as a port in use. */
@@ -31,5 +37,20 @@ export interface SaveReport {
   readonly reason?: string;
 }
 
-/** From the main thread to a worker: finish what is in flight (a keeper: save), then say so. */
-export type MainMessage = { readonly type: 'stop' };
+/** How the cluster looks from here. */
+export interface ClusterReport {
+  readonly view: ClusterView;
+  /** Names of nodes by origin slot; the first is this one. */
+  readonly originNames: readonly string[];
+  /** This tracker holds what the others hold, as far as it can know. */
+  readonly caughtUp: boolean;
+}
+
+/** From the main thread to a worker. */
+export type MainMessage =
+  /** Finish what is in flight (a keeper: save), then say so. */
+  | { readonly type: 'stop' }
+  /** To an HTTP worker, once it serves: where connections come from that others accepted. */
+  | { readonly type: 'adopt'; readonly ends: readonly HandOverEnd[] }
+  /** To the cluster worker, once: URLs at which clients reach this tracker. */
+  | { readonly type: 'addresses'; readonly addresses: readonly string[] };

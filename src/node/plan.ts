@@ -17,12 +17,14 @@ import type {
   SocketTask,
   SocketWorkerTask,
   UdpTask,
+  WorkerTask,
 } from './task.js';
 
 /** The main thread's number in the store's locks. */
 export const MAIN_THREAD = 1;
 const KEEPER_THREAD = 2;
-const FIRST_SOCKET_THREAD = 3;
+export const CLUSTER_THREAD = 3;
+const FIRST_SOCKET_THREAD = 4;
 
 export interface PlanInputs {
   readonly config: Config;
@@ -44,6 +46,12 @@ export function socketWorkers(configured: number, io: Io, canShare = reusePortSu
   if (configured > 0) return configured;
   const processors = availableParallelism();
   return io === 'fast' ? processors : Math.max(1, Math.floor(processors / 2));
+}
+
+/** The highest number that a thread of such a tracker can have. */
+export function threadsMax(configured: number, io: Io): number {
+  // A UDP and an HTTP worker each on the portable path, one HTTP worker for all on the fast one.
+  return FIRST_SOCKET_THREAD + 2 * socketWorkers(configured, io);
 }
 
 export function keeperTask({ config, memory, snapshotPath }: PlanInputs): KeeperTask {
@@ -87,7 +95,10 @@ async function portableTasks(inputs: PlanInputs, count: number): Promise<SocketW
   return tasks;
 }
 
-/** Fast workers for both protocols, and one portable HTTP worker for what they do not serve. */
+/**
+ * Fast workers for both protocols, and one portable HTTP worker for what they do not serve
+ * (`takesHandOvers`).
+ */
 async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorkerTask[]> {
   const { config, keyRing } = inputs;
   const udp = await reserve('udp', config.udp.listen);
@@ -115,6 +126,11 @@ async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorke
   }
   tasks.push({ ...httpTask(inputs, 'http-1', 1), adopt, listen: [], shared: false });
   return tasks;
+}
+
+/** True for the worker that has nothing to do until a fast one hands over a connection. */
+export function takesHandOvers(task: WorkerTask): task is HttpTask {
+  return task.kind === 'http' && task.adopt.length > 0;
 }
 
 function parse(listen: readonly string[]): ListenAddress[] {

@@ -1,6 +1,9 @@
 /** What the main thread gives a worker at its start. Plain data and shared memory only. */
 
 import type { MessagePort } from 'node:worker_threads';
+import type { NodeDescription } from '../cluster/enrolment-client.js';
+import type { Identity } from '../cluster/identity.js';
+import type { Config } from '../config/index.js';
 import type { HttpLimits } from '../frontend/http/http-limits.js';
 import type { BindAddress, ListenAddress } from '../frontend/listen-address.js';
 import type { LogLevel } from '../lib/log.js';
@@ -49,7 +52,10 @@ interface HttpSettings {
 
 export interface HttpTask extends SocketTask, ListenTask, HttpSettings {
   readonly kind: 'http';
-  /** Where connections come from that fast workers accepted and do not serve. */
+  /**
+   * Where connections come from that fast workers accepted and do not serve. The worker hears of it
+   * when it serves (`adopt`): one that never comes so far must not take with it what waits there.
+   */
   readonly adopt: readonly HandOverEnd[];
 }
 
@@ -82,6 +88,28 @@ export interface KeeperTask extends CommonTask {
   readonly emptySwarmSeconds: number;
 }
 
+/** The worker that tells other trackers what this one heard, and hears from them. */
+export interface ClusterTask extends CommonTask {
+  readonly kind: 'cluster';
+  readonly identity: Identity;
+  /** Where the identity is kept. */
+  readonly identityPath: string;
+  /** Directory for what it keeps itself. */
+  readonly directory: string;
+  readonly node: NodeDescription;
+  readonly keyRing: SharedArrayBuffer;
+  readonly settings: Config['cluster'];
+  readonly saveSeconds: number;
+  /** Our own files will be out of reach later. */
+  readonly preload: boolean;
+}
+
 export type SocketWorkerTask = UdpTask | HttpTask | FastTask;
-export type WorkerTask = SocketWorkerTask | KeeperTask;
+export type WorkerTask = SocketWorkerTask | KeeperTask | ClusterTask;
 export type WorkerKind = WorkerTask['kind'];
+
+/** What a thread is started with. */
+export type WorkerData = WorkerTask & {
+  /** Of the main thread: one that starts late must not come from newer files. */
+  readonly version: string;
+};

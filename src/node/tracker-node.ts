@@ -13,24 +13,33 @@ import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
 import { shardBase } from '../swarm/heap.js';
-import { reserveStore, Shard, type StoreMemory } from '../swarm/layout.js';
+import { Shard, type StoreMemory } from '../swarm/layout.js';
 import { adviseHugePages } from '../sys/huge-pages.js';
 import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
-import type { SaveReport } from './message.js';
-import { type Io, keeperTask, type PlanInputs, socketTasks } from './plan.js';
+import { Membership } from './membership.js';
+import type { ClusterReport, SaveReport } from './message.js';
+import { type Io, keeperTask, type PlanInputs, socketTasks, takesHandOvers } from './plan.js';
 import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
 import type { WorkerTask } from './task.js';
+import { reserveTrackerMemory } from './tracker-memory.js';
 import { TrackerSource } from './tracker-source.js';
 import { type WorkerFailedError, WorkerHandle } from './worker-handle.js';
 
 /** Connection ids are good for at most 210 s, and for as long as their key is one of the last two. */
 const KEY_ROTATION_MS = 10 * 60 * 1000;
+/** What lies in `tracker/` and is written again and again. */
+const STATE_FILES = ['store.snapshot', 'admin-token', 'identity.json', 'origins.json', 'downloads'];
 /** How long socket workers may take to finish what is in flight; the frontends' own bound is less. */
 const SOCKET_STOP_MS = 8_000;
+/** How long the cluster worker may take to tell what it has, and to save its own. */
+const CLUSTER_STOP_MS = 5_000;
 /** How long the last save may take. */
 const KEEPER_STOP_MS = 60_000;
+/** From a late start that failed to the next one; each failure doubles it. */
+const LATE_START_WAIT_MS = 1_000;
+const LATE_START_WAIT_MAX_MS = 10_000;
 /** The same when a worker died. */
 const EMERGENCY_SOCKET_STOP_MS = 1_000;
 const EMERGENCY_KEEPER_STOP_MS = 20_000;
@@ -51,9 +60,19 @@ export class TrackerNode {
   #admin: AdminServer | undefined;
   #sockets: WorkerHandle[] = [];
   #keeper: WorkerHandle | undefined;
+  #cluster: WorkerHandle | undefined;
+  /** Called with each report of the cluster worker. */
+  #onCluster: (report: ClusterReport) => void = () => {};
+  /** Ends the wait for the cluster, if there is one. */
+  #endWait: () => void = () => {};
+  /** Of a worker that starts when the first connection waits for it. */
+  #lateTask: WorkerTask | undefined;
+  #lateTimer: NodeJS.Timeout | undefined;
   /** The last save, if there was one, did what it should. */
   #saved = true;
   #startFailure: WorkerFailedError | undefined;
+  /** `#stop` runs: nothing new begins. */
+  #ending = false;
   #keyTimer: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -86,6 +105,7 @@ export class TrackerNode {
   /** Stops accepting, finishes what is in flight, saves; `ended` then resolves to 0. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopStarted();
+    this.#endWait();
     return this.#stopping;
   }
 
@@ -101,9 +121,12 @@ export class TrackerNode {
     const user = findUser(config.user);
     this.#lock = await lockDataDirectory(config.data);
     const snapshotPath = prepareSnapshotPath(config.data);
-    const memory = reserveStore({ ...config.limits, shards: config.store.shards });
-    const io = this.#chooseIo(memory);
+    const membership = await Membership.find(config, { clock: this.#clock, logger: this.#logger });
+    const io = this.#chooseIo();
+    const memory = reserveTrackerMemory(config, io, membership?.digestKey);
+    if (io === 'fast') this.#adviseHugePages(memory);
     const keyRing = createKeyRing();
+    membership?.installKeys(keyRing);
     const source = new TrackerSource(config.name, { memory, clock: this.#clock });
     this.#source = source;
     loadSavedStore(source.store, snapshotPath, config.announce.peerTtlSeconds, {
@@ -113,36 +136,76 @@ export class TrackerNode {
     const inputs: PlanInputs = { config, memory, keyRing, snapshotPath };
     const tasks = await socketTasks(inputs, io);
     source.setWorkers(tasks);
+    if (membership !== undefined) {
+      // Before clients are served: what they change from then on is told to others.
+      this.#cluster = this.#startWorker(membership.task(memory, keyRing));
+      await this.#cluster.started;
+    }
     // The threads load their modules while this one loads those of the admin listener.
     this.#keeper = this.#startWorker(keeperTask(inputs));
-    const sockets = this.#startSockets(tasks);
+    // Most clients are plain, and a thread is 15 MB. As another user we might not read its files.
+    const isLate = (task: WorkerTask) => user === undefined && takesHandOvers(task);
+    this.#lateTask = tasks.find(isLate);
+    const sockets = this.#startSockets(tasks.filter((task) => !isLate(task)));
     sockets.catch(() => {});
     const admin = await this.#startAdmin(source);
     const bound = await sockets;
     await this.#keeper.started;
-    if (user !== undefined) this.#becomeUser(user);
-    const ring = new KeyRingWriter(keyRing);
-    this.#keyTimer = setInterval(() => ring.rotate(), KEY_ROTATION_MS).unref();
+    if (membership !== undefined) {
+      this.#cluster?.tell({ type: 'addresses', addresses: membership.addresses(bound) });
+    }
+    if (user !== undefined) {
+      // Afterwards our files may be out of reach.
+      await this.#admin?.load();
+      this.#becomeUser(user);
+    }
+    if (membership === undefined) {
+      const ring = new KeyRingWriter(keyRing);
+      this.#keyTimer = setInterval(() => ring.rotate(), KEY_ROTATION_MS).unref();
+    } else {
+      await this.#catchUp(config.cluster.readyWaitSeconds * 1000);
+    }
     // A worker that started may have died while the others did.
     if (this.#startFailure !== undefined) throw this.#startFailure;
     source.serving = true;
     this.#logger.info({ ...bound, admin, io, pid: process.pid, data: config.data }, 'ready');
   }
 
-  /**
-   * What the configuration wants and the machine has. With system calls at hand, the store is also
-   * asked to lie in large pages, before it is touched.
-   */
-  #chooseIo({ index, records, segments }: StoreMemory): Io {
+  /** What the configuration wants and the machine has. */
+  #chooseIo(): Io {
     if (this.#config.io === 'portable') return 'portable';
     const loaded = loadSys();
-    if (loaded.ok) {
-      for (const part of [index, records, ...segments]) adviseHugePages(loaded.sys, part);
-      return 'fast';
-    }
+    if (loaded.ok) return 'fast';
     const { reason } = loaded;
     this.#logger.warn({ reason }, 'no fast socket path here: the portable one serves');
     return 'portable';
+  }
+
+  /** With system calls at hand, the store is asked to lie in large pages, before it is touched. */
+  #adviseHugePages({ index, records, segments }: StoreMemory): void {
+    const loaded = loadSys();
+    if (!loaded.ok) return;
+    for (const part of [index, records, ...segments]) adviseHugePages(loaded.sys, part);
+  }
+
+  /** Waits until this tracker holds what the others hold, or no longer than that. */
+  async #catchUp(timeoutMs: number): Promise<void> {
+    if (this.#source?.caughtUp === true || this.#stopping !== undefined) return;
+    const startMs = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const caughtUp = await new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, false);
+      this.#onCluster = ({ caughtUp: done }) => {
+        if (done) resolve(true);
+      };
+      this.#endWait = () => resolve(false);
+    });
+    clearTimeout(timer);
+    this.#endWait = () => {};
+    if (this.#stopping !== undefined || this.#startFailure !== undefined) return;
+    const seconds = Math.round(performance.now() - startMs) / 1000;
+    if (caughtUp) this.#logger.info({ seconds }, 'caught up with the cluster');
+    else this.#logger.warn({ seconds }, 'serving without having caught up with the cluster');
   }
 
   /** Starts the socket workers and returns what they bound, for the `ready` line. */
@@ -160,13 +223,68 @@ export class TrackerNode {
     return { http: [...bound.http], udp: [...bound.udp], https: [] };
   }
 
-  #startWorker(task: WorkerTask): WorkerHandle {
+  #startWorker(
+    task: WorkerTask,
+    onFailed = (error: WorkerFailedError) => this.#workerFailed(task, error),
+  ): WorkerHandle {
     const listeners = {
       log: new LoggerSink(this.#logger),
       onSaved: (report: SaveReport) => this.#noteSave(report),
-      onFailed: (error: WorkerFailedError) => this.#workerFailed(task, error),
+      onHandOver: () => this.#startLate(),
+      onCluster: (report: ClusterReport) => {
+        this.#source?.noteCluster(report);
+        this.#onCluster(report);
+      },
+      onFailed,
     };
     return new WorkerHandle(task, listeners, this.#workerScript);
+  }
+
+  /** Starts the worker that a connection waits for; `waitMs` after a start that failed. */
+  #startLate(waitMs = LATE_START_WAIT_MS): void {
+    const task = this.#lateTask;
+    if (task === undefined || this.#ending) return;
+    this.#lateTask = undefined;
+    let worker: WorkerHandle | undefined;
+    let serves = false;
+    const onFailed = (error: WorkerFailedError): void => {
+      if (serves) this.#workerFailed(task, error);
+      else this.#tryLateAgain(task, { worker, reason: error.reason, waitMs });
+    };
+    try {
+      worker = this.#startWorker(task, onFailed);
+    } catch (error) {
+      // No thread is to be had.
+      this.#tryLateAgain(task, { worker, reason: String(error), waitMs });
+      return;
+    }
+    const hasStarted = () => {
+      serves = true;
+    };
+    worker.started.then(hasStarted, () => {});
+    this.#sockets.push(worker);
+  }
+
+  /**
+   * When it starts is up to strangers, and there may be no descriptors or memory for it just then:
+   * they must not end by that those who are served. Connections wait for it, a bounded number.
+   */
+  #tryLateAgain(
+    task: WorkerTask,
+    {
+      worker,
+      reason,
+      waitMs,
+    }: { worker: WorkerHandle | undefined; reason: string; waitMs: number },
+  ): void {
+    if (this.#ending) return;
+    this.#sockets = this.#sockets.filter((other) => other !== worker);
+    void worker?.kill();
+    const text = 'the server for unusual HTTP connections does not start: trying again';
+    this.#logger.error({ worker: task.name, reason, seconds: waitMs / 1000 }, text);
+    this.#lateTask = task;
+    const nextMs = Math.min(2 * waitMs, LATE_START_WAIT_MAX_MS);
+    this.#lateTimer = setTimeout(() => this.#startLate(nextMs), waitMs).unref();
   }
 
   async #startAdmin(source: TrackerSource): Promise<string> {
@@ -190,7 +308,7 @@ export class TrackerNode {
   #becomeUser(user: UserIds): void {
     const { data } = this.#config;
     const tracker = join(data, 'tracker');
-    giveTo(user, [data, tracker, join(tracker, 'store.snapshot'), join(tracker, 'admin-token')]);
+    giveTo(user, [data, tracker, ...STATE_FILES.map((name) => join(tracker, name))]);
     becomeUser(user);
   }
 
@@ -208,6 +326,7 @@ export class TrackerNode {
     if (this.#stopping !== undefined) return;
     if (this.#source?.serving !== true) {
       this.#startFailure ??= error;
+      this.#endWait();
       return;
     }
     this.#source.serving = false;
@@ -235,9 +354,13 @@ export class TrackerNode {
   async #stop({ socketsMs, keeperMs }: { socketsMs: number; keeperMs: number }): Promise<void> {
     if (this.#source !== undefined) this.#source.serving = false;
     clearInterval(this.#keyTimer);
+    clearTimeout(this.#lateTimer);
+    this.#ending = true;
     const inTime = await Promise.all(this.#sockets.map((worker) => worker.stop(socketsMs)));
     const stuck = this.#sockets.some(({ task }, i) => !inTime[i] && this.#diedInsideStore(task));
     if (stuck) this.#logger.error('a worker is stuck inside the store: it is not saved');
+    // After the sockets, so that it tells everything, and before the last save.
+    await this.#cluster?.stop(Math.min(CLUSTER_STOP_MS, socketsMs));
     await this.#stopKeeper(stuck ? 0 : keeperMs);
     await this.#admin?.stop();
     await this.#lock?.release();

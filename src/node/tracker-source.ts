@@ -1,26 +1,29 @@
 /** Answers the admin listener's questions about a tracker from shared memory. */
 import type {
-  AdminSource,
   DigestView,
   Health,
   SwarmView,
+  TrackerAdminSource,
   TrackerStats,
 } from '../admin/admin-source.js';
+import type { ClusterView } from '../admin/cluster-view.js';
 import { FrontendCounters, sumCounters } from '../frontend/counters.js';
 import type { Clock } from '../lib/clock.js';
+import { DigestReader } from '../swarm/digest.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { lookUpSwarm } from '../swarm/lookup.js';
 import { PeerQuery } from '../swarm/query.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
 import { storeTotals } from '../swarm/totals.js';
 import { sumTrackerCounters } from '../tracker/counters.js';
-import type { SaveReport } from './message.js';
+import type { ClusterReport, SaveReport } from './message.js';
 import { MAIN_THREAD } from './plan.js';
 import { randomSeed } from './random-seed.js';
 import type { SocketTask } from './task.js';
 import { VERSION } from './version.js';
 
-export class TrackerSource implements AdminSource {
+export class TrackerSource implements TrackerAdminSource {
+  readonly role = 'tracker';
   /** Set by the process as it goes through its life. */
   serving = false;
   failure: string | undefined;
@@ -32,6 +35,8 @@ export class TrackerSource implements AdminSource {
   readonly #query = new PeerQuery();
   #trackerCounts: Float64Array[] = [];
   #frontendCounts: FrontendCounters[] = [];
+  readonly #digest: DigestReader | undefined;
+  #cluster: ClusterReport | undefined;
   #save: TrackerStats['save'] = { lastAt: 0, lastSeconds: 0, bytes: 0, failures: 0 };
 
   constructor(name: string, { memory, clock }: { memory: StoreMemory; clock: Clock }) {
@@ -39,6 +44,8 @@ export class TrackerSource implements AdminSource {
     this.#clock = clock;
     this.#memory = memory;
     this.#store = new SwarmStore(memory, { thread: MAIN_THREAD, seed: randomSeed() });
+    const { replication } = memory;
+    this.#digest = replication === undefined ? undefined : new DigestReader(replication);
     this.#startSeconds = clock.monotonicSeconds();
   }
 
@@ -51,6 +58,16 @@ export class TrackerSource implements AdminSource {
   setWorkers(tasks: readonly SocketTask[]): void {
     this.#trackerCounts = tasks.map((task) => new Float64Array(task.trackerCounts));
     this.#frontendCounts = tasks.map((task) => new FrontendCounters(task.frontendCounts));
+  }
+
+  /** Takes what the cluster worker says. */
+  noteCluster(report: ClusterReport): void {
+    this.#cluster = report;
+  }
+
+  /** Holds what the other trackers hold; true where there are none. */
+  get caughtUp(): boolean {
+    return this.#digest === undefined || this.#cluster?.caughtUp === true;
   }
 
   noteSave(report: SaveReport): void {
@@ -127,20 +144,44 @@ export class TrackerSource implements AdminSource {
     const { seeders, leechers, partialSeeds, downloads } = found.counts;
     const view = { seeders, leechers, partialSeeds, downloads, webPeers: 0 };
     if (!withPeers) return view;
-    // Until there is a cluster, this node heard every peer.
-    const peers = found.peers.map(({ ip, port, seeder, ageSeconds }) => ({
+    const names = this.#cluster?.originNames ?? [this.#name];
+    const peers = found.peers.map(({ ip, port, seeder, ageSeconds, originSlot }) => ({
       ip,
       port,
       seeder,
       ageSeconds,
-      origin: this.#name,
+      origin: names[originSlot] ?? 'unknown',
     }));
     return { ...view, peers };
   }
 
+  cluster(): ClusterView {
+    if (this.#cluster !== undefined) return this.#cluster.view;
+    const { peers, swarms } = storeTotals(this.#store);
+    const node = {
+      id: '',
+      name: this.#name,
+      role: 'tracker',
+      version: VERSION,
+      state: this.serving ? 'healthy' : 'joining',
+      reason: null,
+      addresses: [],
+      lagMs: null,
+      recordsIn: 0,
+      recordsOut: 0,
+      gaps: 0,
+      clockOffsetMs: null,
+      lastHeartbeatMs: null,
+      digest: null,
+      peers,
+      swarms,
+    } as const;
+    return { self: '', busConnected: null, nodes: [node], links: [], counters: {} };
+  }
+
   digest(): DigestView {
     const { peers, swarms } = storeTotals(this.#store);
-    return { peers, swarms, digest: null };
+    return { peers, swarms, digest: this.#digest?.root() ?? null };
   }
 
   #storeStats(): TrackerStats['store'] {

@@ -1,9 +1,11 @@
 import type { SystemClock } from '../lib/clock.js';
 import type { PostedLog } from '../lib/log-sink.js';
-import type { WorkerMessage } from './message.js';
+import type { MainMessage, WorkerMessage } from './message.js';
 
 /** A worker that runs. */
 export interface RunningWorker {
+  /** Takes what the main thread says besides `stop`. */
+  hear?(message: MainMessage): void;
   stop(): Promise<void>;
 }
 

@@ -2,8 +2,9 @@
 import { writeSync } from 'node:fs';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { LoggerSink } from '../lib/log-sink.js';
-import type { MainMessage, SaveReport, Started, WorkerMessage } from './message.js';
-import type { WorkerTask } from './task.js';
+import type { ClusterReport, MainMessage, SaveReport, Started, WorkerMessage } from './message.js';
+import type { WorkerData, WorkerTask } from './task.js';
+import { VERSION } from './version.js';
 
 /** A worker ended that should not have. `code` is that of an expected failure, if it was one. */
 export class WorkerFailedError extends Error {
@@ -35,15 +36,23 @@ function allocatesLittle(task: WorkerTask): boolean {
   );
 }
 
+/** What the worker is started with. */
+function dataOf(task: WorkerTask): WorkerData {
+  const data = { ...task, version: VERSION };
+  return data.kind === 'http' ? { ...data, adopt: [] } : data;
+}
+
 /** Ports that go to the worker with its task. */
 function portsOf(task: WorkerTask): MessagePort[] {
-  if (task.kind === 'fast') return [task.handOver.port];
-  return task.kind === 'http' ? task.adopt.map(({ port }) => port) : [];
+  return task.kind === 'fast' ? [task.handOver.port] : [];
 }
 
 export interface WorkerListeners {
   readonly log: LoggerSink;
   readonly onSaved?: (report: SaveReport) => void;
+  /** A fast worker left a connection to the portable HTTP worker, for the first time. */
+  readonly onHandOver?: () => void;
+  readonly onCluster?: (report: ClusterReport) => void;
   /** Called once at most, also when the worker fails to start. */
   readonly onFailed: (error: WorkerFailedError) => void;
 }
@@ -69,7 +78,7 @@ export class WorkerHandle {
     this.task = task;
     this.#listeners = listeners;
     this.#worker = new Worker(script, {
-      workerData: task,
+      workerData: dataOf(task),
       name: task.name,
       transferList: portsOf(task),
       ...(allocatesLittle(task) ? { resourceLimits: SMALL_HEAP } : {}),
@@ -78,6 +87,7 @@ export class WorkerHandle {
       this.#worker.on('message', (message: WorkerMessage) => {
         if (message.type === 'started') {
           this.#wakeFd = message.started.wakeFd;
+          this.#giveHandOvers();
           resolve(message.started);
         } else if (message.type === 'failed') reject(this.#fail(message.message, message.code));
         else this.#hear(message);
@@ -95,6 +105,11 @@ export class WorkerHandle {
         if (type === 'stopped') resolve();
       });
     });
+  }
+
+  /** Says something to the worker that it need not answer. */
+  tell(message: MainMessage): void {
+    this.#worker.postMessage(message);
   }
 
   /**
@@ -123,9 +138,20 @@ export class WorkerHandle {
     return true;
   }
 
+  /** Gives an HTTP worker that serves the connections that wait for it, and those that follow. */
+  #giveHandOvers(): void {
+    const { task } = this;
+    if (task.kind !== 'http' || task.adopt.length === 0 || this.#stopping) return;
+    const ports = task.adopt.map(({ port }) => port);
+    const message: MainMessage = { type: 'adopt', ends: task.adopt };
+    this.#worker.postMessage(message, ports);
+  }
+
   #hear(message: WorkerMessage): void {
     if (message.type === 'log') this.#listeners.log.take(message.line);
     else if (message.type === 'saved') this.#listeners.onSaved?.(message.report);
+    else if (message.type === 'handOver') this.#listeners.onHandOver?.();
+    else if (message.type === 'cluster') this.#listeners.onCluster?.(message.report);
   }
 
   #fail(reason: string, code?: string): WorkerFailedError {

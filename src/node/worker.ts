@@ -4,7 +4,8 @@ import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { PostedLog } from '../lib/log-sink.js';
 import type { MainMessage, WorkerMessage } from './message.js';
-import type { FastTask, WorkerTask } from './task.js';
+import type { FastTask, WorkerData, WorkerTask } from './task.js';
+import { VERSION } from './version.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
 
 /** Log lines that one worker may post in a second. */
@@ -35,7 +36,10 @@ function end(): void {
   port?.close();
 }
 
-async function run(task: WorkerTask): Promise<void> {
+async function run({ version, ...task }: WorkerData): Promise<void> {
+  if (version !== VERSION) {
+    throw new Error(`version ${VERSION} was installed over ${version}, which runs: restart it`);
+  }
   const context = contextOf(task);
   if (task.kind === 'fast') {
     // It blocks this thread until the main thread says stop.
@@ -46,7 +50,10 @@ async function run(task: WorkerTask): Promise<void> {
     return;
   }
   const running = await start(task, context);
-  port?.once('message', (_message: MainMessage) => running.stop().then(end, fail));
+  port?.on('message', (message: MainMessage) => {
+    if (message.type === 'stop') running.stop().then(end, fail);
+    else running.hear?.(message);
+  });
 }
 
 /** Each kind loads what it needs and no more: a thread's modules are its own. */
@@ -58,6 +65,10 @@ async function start(
     const { startKeeper } = await import('./keeper.js');
     return startKeeper(task, context);
   }
+  if (task.kind === 'cluster') {
+    const { startCluster } = await import('./cluster-worker.js');
+    return startCluster(task, context);
+  }
   if (task.kind === 'udp') {
     const { startUdp } = await import('./udp-worker.js');
     return startUdp(task, context);
@@ -66,4 +77,4 @@ async function start(
   return startHttp(task, context);
 }
 
-run(workerData as WorkerTask).catch(fail);
+run(workerData as WorkerData).catch(fail);

@@ -2,13 +2,18 @@
  * Removes peers that were not heard of for longer than they live, and forgets swarms that have been
  * without peers for long.
  */
-import { Global, SEGMENT_SHIFT, Shard, Swarm } from './layout.js';
-import { ageSeconds } from './leaf.js';
+import { Global, Shard, Swarm } from './layout.js';
+import { PeerFlag } from './leaf.js';
+import { ageSeconds } from './peer-age.js';
 import type { SwarmStore } from './swarm-store.js';
+import { sweepLeaf } from './sweep.js';
 import { type StoreVisitor, StoreWalk } from './walk.js';
 
 export interface ExpiryOptions {
-  /** Seconds without an announce after which a peer is gone; under 65,536 (layout of `seen`). */
+  /**
+   * Seconds without an announce after which a peer is gone, at most `PEER_LIFE_SECONDS_MAX`. In a
+   * cluster, peers live as long as the replication memory says.
+   */
   peerTtlSeconds: number;
   /** Seconds that a swarm without peers is remembered for its download count. */
   emptySwarmSeconds: number;
@@ -20,11 +25,19 @@ const CROWDED = 0.9;
 export class Expiry implements StoreVisitor {
   readonly #store: SwarmStore;
   readonly #options: ExpiryOptions;
+  readonly #isGone: (stamp: number, seenAndFlags: number) => boolean;
   #walk: StoreWalk | undefined;
 
   constructor(store: SwarmStore, options: ExpiryOptions) {
     this.#store = store;
     this.#options = options;
+    const { replication } = store;
+    this.#isGone = (stamp, seenAndFlags) => {
+      const age = ageSeconds(store.seconds, seenAndFlags);
+      if (replication === undefined) return age > options.peerTtlSeconds;
+      const origin = (seenAndFlags >>> 16) & PeerFlag.origin;
+      return replication.isOver(origin, age, stamp, store.stamp);
+    };
   }
 
   /**
@@ -45,20 +58,9 @@ export class Expiry implements StoreVisitor {
   swarm(): void {}
 
   leaf(shard: number, record: number, kind: number, index: number, words: number): void {
-    const store = this.#store;
-    const { sets, leaves, heap, control } = store;
-    const set = record + Swarm.sets + 2 * kind;
-    // From the last slot down: a removal fills the gap with a peer that was looked at already.
-    for (let slot = sets.peersAt(set, index) - 1; slot >= 0; slot--) {
-      const leaf = sets.leafAt(set, index);
-      const meta = leaves.metaStart(leaf, words) + 2 * slot + 1;
-      const seen = heap.i32[leaf >>> SEGMENT_SHIFT][meta];
-      if (ageSeconds(store.seconds, seen) <= this.#options.peerTtlSeconds) continue;
-      store.removeAt(shard, record, kind, index, slot);
-      control[shard + Shard.expired]++;
-      // The removal may have merged this leaf away.
-      if (index >= sets.leafCount(set)) return;
-    }
+    const { control } = this.#store;
+    const removed = sweepLeaf(this.#store, shard, record, kind, index, words, this.#isGone);
+    control[shard + Shard.expired] += removed;
   }
 
   swarmDone(shard: number, record: number): void {

@@ -247,3 +247,8 @@ export class Heap {
 export function shardBase(shard: number): number {
   return (1 + shard) * CONTROL_WORDS;
 }
+
+/** The number of the shard whose block begins at `base`. */
+export function shardNumber(base: number): number {
+  return base / CONTROL_WORDS - 1;
+}

@@ -13,6 +13,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { assert } from '../lib/assert.js';
+import type { ReplicationMemory } from './replication-memory.js';
 
 /** Words of the global block, then of each shard's block, in `control`. */
 export const CONTROL_WORDS = 256;
@@ -34,6 +35,11 @@ export const Global = {
   peers: 16,
   /** Swarms in all shards: what `swarmsMax` bounds. */
   swarms: 32,
+  /**
+   * Milliseconds that this machine's wall clock is behind the cluster's, by what the other nodes say:
+   * added to the stamps of all threads (`SwarmStore.setTime`). Written by the cluster worker.
+   */
+  clockCorrectionMs: 48,
 } as const;
 
 /** Offsets in a shard's block. Everything here is guarded by the shard's lock. */
@@ -45,7 +51,7 @@ export const Shard = {
   /** Peers by family and role; see `PeerKind`. */
   peers: 5,
   partialSeeds: 11,
-  /** Announces of new peers that found the store full. */
+  /** New peers, announced here or told of by other nodes, that found the store full. */
   droppedFull: 12,
   expired: 13,
   /** Counts directories made and leaves merged, so that a walk sees that leaves moved. */
@@ -123,6 +129,8 @@ export interface StoreMemory {
   readonly regionsTotal: number;
   /** The secret key of the hashes: clients choose info hashes and ports, and must not choose our slots. */
   readonly hashKeys: Int32Array;
+  /** Of a tracker in a cluster; one that stands alone has none, and pays for nothing. */
+  readonly replication?: ReplicationMemory;
 }
 
 /**

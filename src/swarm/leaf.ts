@@ -7,7 +7,7 @@
  * wire   address and port as they travel: 3 words of 16 bits (IPv4), 9 words (IPv6)
  * meta   32 bits  stamp       when the newest word about the peer was said (replication's clock)
  *        16 bits  seen        monotonic second of the last announce heard, modulo 65536
- *        16 bits  flags       origin (12 bits), partial seed, completed counted
+ *        16 bits  flags       origin (12 bits), partial seed, completed counted, refresh skipped
  * ```
  *
  * So an IPv4 peer costs 14 bytes and an IPv6 peer 26, and a reply copies a run of wires. The
@@ -36,16 +36,9 @@ export const PeerFlag = {
   partialSeed: 0x2000,
   /** Its `completed` was counted. */
   completed: 0x4000,
+  /** Its last refresh was not told to other trackers, so the next one will be. */
+  refreshSkipped: 0x8000,
 } as const;
-
-/** How far the second of another thread may be ahead: a save or a tick keeps its own from its start. */
-const SEEN_AHEAD_SECONDS = 3_600;
-
-/** Age of a peer last heard at `seen`, of which the low 16 bits count; 0 when that is ahead of us. */
-export function ageSeconds(seconds: number, seen: number): number {
-  const age = (seconds - seen) & 0xffff;
-  return age > 0xffff - SEEN_AHEAD_SECONDS ? 0 : age;
-}
 
 export class Leaves {
   readonly #heap: Heap;

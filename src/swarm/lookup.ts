@@ -2,7 +2,8 @@
 import { formatAddress } from '../lib/endpoint.js';
 import { ScrapeEntry } from '../protocol/announce.js';
 import { PEER_KINDS, PeerKind, SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
-import { ageSeconds, PeerFlag, wordsOf } from './leaf.js';
+import { PeerFlag, wordsOf } from './leaf.js';
+import { ageSeconds } from './peer-age.js';
 import type { SwarmStore } from './swarm-store.js';
 
 export interface StoredPeer {
@@ -11,8 +12,8 @@ export interface StoredPeer {
   readonly seeder: boolean;
   readonly partialSeed: boolean;
   readonly ageSeconds: number;
-  /** Number of the node that heard it; 0 is this one. */
-  readonly origin: number;
+  /** Slot of the node that heard it; 0 is this one. */
+  readonly originSlot: number;
 }
 
 export interface StoredSwarm {
@@ -75,7 +76,7 @@ function listPeers(
         seeder: (kind & 1) === 0,
         partialSeed: ((seenAndFlags >>> 16) & PeerFlag.partialSeed) !== 0,
         ageSeconds: ageSeconds(seconds, seenAndFlags),
-        origin: (seenAndFlags >>> 16) & PeerFlag.origin,
+        originSlot: (seenAndFlags >>> 16) & PeerFlag.origin,
       });
     }
   }

@@ -31,6 +31,8 @@ export class PeerQuery {
   partialSeed = false;
   /** It says that it just completed. */
   completed = false;
+  /** It says that it begins: known or not, it may have stopped elsewhere meanwhile. */
+  started = false;
   /** Peers wanted in the reply, both families together. */
   numwant = 0;
   /** Families wanted: bit 0 IPv4, bit 1 IPv6. */

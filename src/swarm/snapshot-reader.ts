@@ -20,6 +20,7 @@ import {
   VERSION,
 } from './snapshot-format.js';
 import type { SwarmStore } from './swarm-store.js';
+import { lifeSeconds } from './sweep.js';
 
 export interface LoadResult {
   /** Peers stored. */
@@ -31,6 +32,7 @@ export interface LoadResult {
 }
 
 export interface LoadOptions {
+  /** Seconds that peers live; in a cluster, others' peers live as the replication memory says. */
   readonly peerTtlSeconds: number;
   readonly wallMs: number;
 }
@@ -218,7 +220,8 @@ class Loader implements EntryVisitor {
     const wireBytes = words * 2;
     for (let i = 0; i < count; i++, at += wireBytes + PEER_META_BYTES) {
       const age = payload.readUInt16LE(at + wireBytes + 4) + this.#downSeconds;
-      if (age > this.#peerTtlSeconds) {
+      const flags = payload.readUInt16LE(at + wireBytes + 6);
+      if (age > lifeSeconds(store, flags << 16, this.#peerTtlSeconds)) {
         this.result.expired++;
         continue;
       }
@@ -226,7 +229,6 @@ class Loader implements EntryVisitor {
       if (record < 0) record = store.findOrCreate(shard, this.#hash, this.#infoHash);
       for (let b = 0; b < wireBytes; b++) this.#wireBytes[b] = payload[at + b];
       const stamp = payload.readInt32LE(at + wireBytes);
-      const flags = payload.readUInt16LE(at + wireBytes + 6);
       const seenAndFlags = ((store.seconds - age) & 0xffff) | (flags << 16);
       if (record >= 0 && store.restore(shard, record, kind, this.#wire, stamp, seenAndFlags)) {
         this.result.peers++;

@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
-import { ageSeconds } from './leaf.js';
+import { ageSeconds } from './peer-age.js';
 import {
   CHUNK_BYTES,
   CHUNK_BYTES_MAX,

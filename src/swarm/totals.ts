@@ -10,7 +10,7 @@ export interface StoreTotals {
   leechers: number;
   partialSeeds: number;
   swarms: number;
-  /** Announces of new peers that found the store full. */
+  /** New peers, announced here or told of by other nodes, that found the store full. */
   droppedFull: number;
   /** Peers that were not heard of in time. */
   expired: number;

@@ -23,6 +23,11 @@ export interface StoreVisitor {
 }
 
 export interface WalkOptions {
+  /**
+   * Says which swarms to visit; all when it is missing. Called with the shard's lock held, once for a
+   * swarm that is then visited, and again when a step begins in its middle.
+   */
+  readonly filter?: (record: number) => boolean;
   /** How often one peer set may be visited anew because leaves were merged meanwhile. */
   readonly restartsMax: number;
   /** How long to wait for a lock, in ms. Infinity on a healthy store. */
@@ -39,6 +44,8 @@ export class ShardStuckError extends Error {
 
 /** An empty index slot costs this share of the budget that a peer costs. */
 const SLOTS_PER_PEER = 16;
+/** A swarm that the filter refuses costs a look at its record and a hash: as much as so many slots. */
+const FILTERED_COST = 8;
 
 export class StoreWalk {
   #shard = 0;
@@ -85,7 +92,7 @@ export class StoreWalk {
         // Between two steps a swarm may have gone or moved down; whoever is here now is new here.
         if (record !== this.#record) this.#kind = -1;
         this.#record = record;
-        if (record >= 0) budget -= this.#visitSwarm(shard, record, budget);
+        if (record >= 0) budget -= this.#pass(shard, record, budget);
         if (this.#kind < 0) this.#slot--;
         budget--;
       }
@@ -97,6 +104,14 @@ export class StoreWalk {
       this.#slot = store.index.slotsTotal - 1;
     }
     return this.#shard < store.limits.shards;
+  }
+
+  /** Visits a swarm that the filter lets through. Returns the budget spent. */
+  #pass(shard: number, record: number, budget: number): number {
+    const { filter } = this.#options;
+    if (filter === undefined || filter(record)) return this.#visitSwarm(shard, record, budget);
+    this.#kind = -1;
+    return FILTERED_COST;
   }
 
   /** Visits leaves of one swarm; leaves `#kind` at -1 when it is done. Returns the budget spent. */

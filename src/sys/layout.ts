@@ -68,6 +68,8 @@ export const IN6_PKTINFO_BYTES = 20;
 export const IN6_PKTINFO_INTERFACE = 16;
 /** Room for the larger of the two packet infos, padded to 8 bytes: CMSG_SPACE(20). */
 export const CONTROL_BYTES = 40;
+/** A control message with a 16-bit number (UDP_SEGMENT), padded. */
+export const SEGMENT_CONTROL_BYTES = 24;
 
 export interface EpollEventLayout {
   readonly bytes: number;

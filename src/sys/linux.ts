@@ -15,6 +15,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const IPPROTO_IP = 0;
 export const SOL_SOCKET = 1;
 export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
 
 /** Options of level SOL_SOCKET. */
@@ -27,9 +28,16 @@ export const SO_REUSEPORT = 15;
 export const SO_RCVBUFFORCE = 33;
 export const SO_BUSY_POLL = 46;
 
+/**
+ * Option of level IPPROTO_UDP, and the type of a control message with 16 bits: the length at which a
+ * datagram is cut.
+ */
+export const UDP_SEGMENT = 103;
+
 /** Options of level IPPROTO_TCP. */
 export const TCP_NODELAY = 1;
 export const TCP_DEFER_ACCEPT = 9;
+export const TCP_CONGESTION = 13;
 
 /** Options of level IPPROTO_IP, and the type of their control message. */
 export const IP_PKTINFO = 8;

@@ -24,10 +24,11 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  TCP_CONGESTION,
   TCP_DEFER_ACCEPT,
   TCP_NODELAY,
 } from './linux.js';
-import type { PinnedMemory } from './pinned-memory.js';
+import { PinnedMemory } from './pinned-memory.js';
 import { SocketAddress } from './socket-address.js';
 import type { Sys } from './sys.js';
 import { check } from './sys-error.js';
@@ -57,6 +58,11 @@ export interface TcpListenerOptions extends BindOptions {
   readonly backlog: number;
   /** Wakes the listener when the first bytes are there, or after this time (TCP_DEFER_ACCEPT). */
   readonly deferAcceptSeconds?: number;
+  /**
+   * Asks for Reno instead of what the system uses (TCP_CONGESTION), for replies that fit the first
+   * window anyway: BBR sets a timer for each of them.
+   */
+  readonly plainCongestionControl?: boolean;
 }
 
 /** Opens, prepares and binds; nothing stays open when a step throws a `SysError`. */
@@ -114,6 +120,13 @@ export function setReceiveBuffer(sys: Sys, fd: number, bytes: number): number {
   return check(sys.getOption(fd, SOL_SOCKET, SO_RCVBUF), 'getsockopt') / 2;
 }
 
+/** 0 or a negative errno. */
+export function setCongestionControl(sys: Sys, fd: number, name: string): number {
+  const memory = new PinnedMemory(sys, name.length);
+  for (let i = 0; i < name.length; i++) memory.bytes[i] = name.charCodeAt(i);
+  return sys.setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, memory.address, name.length);
+}
+
 /** A listening stream socket. Throws a `SysError`. */
 export function openTcpListener(sys: Sys, options: TcpListenerOptions): number {
   return openSocket(sys, options.local, SOCK_STREAM, (fd) => {
@@ -127,6 +140,8 @@ export function openTcpListener(sys: Sys, options: TcpListenerOptions): number {
     if (deferAcceptSeconds > 0) {
       setFlag(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, deferAcceptSeconds);
     }
+    // A wish: a system may have been built without it. Accepted connections inherit it as well.
+    if (options.plainCongestionControl) setCongestionControl(sys, fd, 'reno');
     bindTo(sys, fd, options);
     check(sys.listen(fd, options.backlog), 'listen');
   });

@@ -1,6 +1,6 @@
 /** Answers announce and scrape over HTTP (BEP 3, 7, 23, 48): targets in, bencoded bodies out. */
-import type { HttpHandler } from '../frontend/handler.js';
-import type { Endpoint } from '../lib/endpoint.js';
+import { HTTP_BATCH_MAX, type HttpBatchHandler } from '../frontend/handler.js';
+import { Endpoint } from '../lib/endpoint.js';
 import { AnnounceReply, REPLY_PEERS_MAX, ScrapeEntry } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
 import { HttpAnnounceRequest, parseAnnounceQuery } from '../protocol/http/announce-query.js';
@@ -14,6 +14,7 @@ import {
 } from '../protocol/http/scrape-reply.js';
 import { WantFamily } from '../swarm/query.js';
 import { TrackerCounter } from './counters.js';
+import type { HttpWarmUp } from './http-warm-up.js';
 import type { Tracker } from './tracker.js';
 
 export interface HttpHandlerOptions {
@@ -24,19 +25,40 @@ export interface HttpHandlerOptions {
 /** The status for a path that is neither announce nor scrape, negated as the interface has it. */
 const NOT_FOUND = -404;
 
-export class HttpTrackerHandler implements HttpHandler {
+export interface HttpHandlerDependencies {
+  readonly tracker: Tracker;
+  readonly routes: HttpRoutes;
+  readonly counts: Float64Array;
+  /** For whoever prepares batches. */
+  readonly warmUp?: HttpWarmUp;
+}
+
+/** A request of a batch, between `prepare` and `answer`. */
+class Prepared {
+  readonly request = new HttpAnnounceRequest();
+  route: HttpRoute = HttpRoute.none;
+  failure: Failure = Failure.none;
+  target: Uint8Array = new Uint8Array(0);
+  queryStart = 0;
+  end = 0;
+}
+
+export class HttpTrackerHandler implements HttpBatchHandler {
   readonly #tracker: Tracker;
   readonly #routes: HttpRoutes;
   readonly #counts: Float64Array;
+  readonly #warmUp: HttpWarmUp | undefined;
   readonly #request = new HttpAnnounceRequest();
+  readonly #prepared = Array.from({ length: HTTP_BATCH_MAX }, () => new Prepared());
+  /** Of the prepared ones, in the same order. */
+  readonly #requests = this.#prepared.map(({ request }) => request);
+  readonly #sources = this.#prepared.map(() => new Endpoint());
   readonly #reply = new AnnounceReply();
   readonly #entry = new ScrapeEntry();
   readonly #hashes: Uint8Array;
 
-  constructor(
-    options: HttpHandlerOptions,
-    dependencies: { tracker: Tracker; routes: HttpRoutes; counts: Float64Array },
-  ) {
+  constructor(options: HttpHandlerOptions, dependencies: HttpHandlerDependencies) {
+    this.#warmUp = dependencies.warmUp;
     this.#tracker = dependencies.tracker;
     this.#routes = dependencies.routes;
     this.#counts = dependencies.counts;
@@ -55,32 +77,71 @@ export class HttpTrackerHandler implements HttpHandler {
     output: Uint8Array,
   ): number {
     const route = this.#routes.match(target, start, end);
-    if (route === HttpRoute.announce) return this.#announce(target, end, source, output);
-    if (route === HttpRoute.scrape) return this.#scrape(target, end, output);
+    const { queryStart } = this.#routes;
+    if (route === HttpRoute.announce) {
+      const failure = parseAnnounceQuery(target, queryStart, end, this.#request);
+      return this.#announce(this.#request, failure, source, output);
+    }
+    if (route === HttpRoute.scrape) return this.#scrape(target, queryStart, end, output);
+    return this.#notFound();
+  }
+
+  prepare(i: number, target: Uint8Array, start: number, end: number, source: Endpoint): void {
+    const prepared = this.#prepared[i];
+    prepared.route = this.#routes.match(target, start, end);
+    prepared.target = target;
+    prepared.queryStart = this.#routes.queryStart;
+    prepared.end = end;
+    this.#sources[i] = source;
+    prepared.failure = Failure.none;
+    if (prepared.route === HttpRoute.announce) {
+      const { request, queryStart } = prepared;
+      prepared.failure = parseAnnounceQuery(target, queryStart, end, request);
+      if (prepared.failure === Failure.none) {
+        this.#warmUp?.take(i, request);
+        return;
+      }
+    }
+    this.#warmUp?.skip(i);
+  }
+
+  warmUp(count: number): void {
+    this.#warmUp?.run(count, this.#requests, this.#sources);
+  }
+
+  answer(i: number, output: Uint8Array): number {
+    const { route, request, failure, target, queryStart, end } = this.#prepared[i];
+    if (route === HttpRoute.announce) {
+      return this.#announce(request, failure, this.#sources[i], output);
+    }
+    if (route === HttpRoute.scrape) return this.#scrape(target, queryStart, end, output);
+    return this.#notFound();
+  }
+
+  #notFound(): number {
     this.#counts[TrackerCounter.httpNotFound]++;
     return NOT_FOUND;
   }
 
-  #announce(target: Uint8Array, end: number, source: Endpoint, out: Uint8Array): number {
+  /** Answers an announce that was read, or could not be (`failure`). */
+  #announce(
+    request: HttpAnnounceRequest,
+    failure: Failure,
+    source: Endpoint,
+    out: Uint8Array,
+  ): number {
     this.#counts[TrackerCounter.httpAnnounces]++;
-    const request = this.#request;
-    let failure = parseAnnounceQuery(target, this.#routes.queryStart, end, request);
     if (failure === Failure.none) {
-      failure = this.#tracker.announce(
-        request,
-        source,
-        WantFamily.both,
-        REPLY_PEERS_MAX,
-        this.#reply,
-      );
+      const { both } = WantFamily;
+      failure = this.#tracker.announce(request, source, both, REPLY_PEERS_MAX, this.#reply);
     }
     if (failure !== Failure.none) return this.#refuse(out, failure);
     return encodeAnnounceReply(out, this.#reply, request, NO_WARNING);
   }
 
-  #scrape(target: Uint8Array, end: number, out: Uint8Array): number {
+  #scrape(target: Uint8Array, queryStart: number, end: number, out: Uint8Array): number {
     this.#counts[TrackerCounter.httpScrapes]++;
-    const count = parseScrapeQuery(target, this.#routes.queryStart, end, this.#hashes);
+    const count = parseScrapeQuery(target, queryStart, end, this.#hashes);
     if (count < 0) return this.#refuse(out, -count as Failure);
     let at = encodeScrapeStart(out);
     this.#tracker.scrape(this.#hashes, 0, count);

@@ -83,6 +83,7 @@ export class Tracker {
     query.seeder = request.leftIsZero;
     query.partialSeed = request.event === AnnounceEvent.paused;
     query.completed = request.event === AnnounceEvent.completed;
+    query.started = request.event === AnnounceEvent.started;
     query.families = families;
     const wanted = request.numwant < 0 ? this.#options.numwantDefault : request.numwant;
     query.numwant = Math.min(wanted, this.#options.numwantMax, numwantMax);

@@ -4,7 +4,7 @@
  * when it exits is killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -181,9 +181,17 @@ export class NodeProcess {
   /** GET on the admin listener, parsed as JSON. */
   async adminJson(path: string): Promise<unknown> {
     const { host, port } = this.admin;
-    const reply = await fetch(`http://${host}:${port}${path}`);
+    const reply = await fetch(`http://${host}:${port}${path}`, { headers: this.#readingHeaders() });
     if (!reply.ok) throw new Error(`${path} gave ${reply.status}: ${await reply.text()}`);
     return await reply.json();
+  }
+
+  /** A listener that is not on loopback wants the token. */
+  #readingHeaders(): Record<string, string> {
+    if (this.admin.host.startsWith('127.') || this.admin.host === '::1') return {};
+    const role = existsSync(join(this.data, 'tracker')) ? 'tracker' : 'minder';
+    const token = readFileSync(join(this.data, role, 'admin-token'), 'utf8').trim();
+    return { authorization: `Bearer ${token}` };
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitStatus> {

@@ -1,6 +1,7 @@
 /**
  * Runs 1,000,000 announces through the UDP and the HTTP handler and reports what that did to the
- * heap. A process of its own: `node --expose-gc`, nothing else allocates.
+ * heap. A process of its own: `node --expose-gc`, nothing else allocates. With the argument
+ * `replicated`, the store tells every change to a reader as well.
  */
 import { PerformanceObserver, constants as performanceConstants } from 'node:perf_hooks';
 import { DatagramBuffer, HTTP_BODY_BYTES_MAX } from '../../src/frontend/handler.js';
@@ -10,7 +11,9 @@ import { SystemClock } from '../../src/lib/clock.js';
 import { Endpoint } from '../../src/lib/endpoint.js';
 import { Prng } from '../../src/lib/prng.js';
 import { HttpRoutes } from '../../src/protocol/http/route.js';
+import { ChangeRingReader } from '../../src/swarm/change-ring.js';
 import { reserveStore } from '../../src/swarm/layout.js';
+import { reserveReplication } from '../../src/swarm/replication-memory.js';
 import { SwarmStore } from '../../src/swarm/swarm-store.js';
 import { WarmUp } from '../../src/swarm/warm-up.js';
 import { ConnectionIds } from '../../src/tracker/connection-id.js';
@@ -24,6 +27,8 @@ import { UdpWarmUp } from '../../src/tracker/udp-warm-up.js';
 export interface SteadyStateReport {
   readonly announces: number;
   readonly answered: number;
+  /** Changes told; none when the store stands alone. */
+  readonly changes: number;
   readonly heapGrowthBytes: number;
   readonly majorCollections: number;
 }
@@ -32,7 +37,23 @@ const ANNOUNCES = 1_000_000;
 const WARM_UP = 200_000;
 const SWARMS = 2_000;
 
-const memory = reserveStore({ peersMax: 1_000_000, swarmsMax: 10_000, shards: 16 });
+const limits = { peersMax: 1_000_000, swarmsMax: 10_000, shards: 16 };
+const replication = reserveReplication({
+  limits,
+  threads: 1,
+  digestKey: new Uint8Array(16),
+  tombstonesMax: 100_000,
+  ringRecords: 1_024,
+  peerTtlSeconds: 2_700,
+  remoteExtraSeconds: 1_800,
+});
+const isReplicated = process.argv[2] === 'replicated';
+const memory = { ...reserveStore(limits), ...(isReplicated ? { replication } : {}) };
+const changes = new ChangeRingReader(replication, 1);
+let changesHeard = 0;
+const hear = (): void => {
+  changesHeard++;
+};
 const clock = new SystemClock();
 const store = new SwarmStore(memory, { thread: 1, seed: 1 });
 const options = {
@@ -83,6 +104,7 @@ function udpRound(): (announces: number) => void {
         packet[97] = random.next();
       }
       handler.handleBatch(batch);
+      changes.drain(BATCH_PACKETS_MAX, hear);
     }
   };
 }
@@ -103,6 +125,7 @@ function httpRound(): (announces: number) => void {
       target[at] = 65 + random.below(26);
       for (let digit = 1; digit < 5; digit++) target[port + digit] = 48 + random.below(10);
       handler.handle(target, 0, target.length, source, body);
+      changes.drain(1, hear);
     }
   };
 }
@@ -120,6 +143,7 @@ async function measure(round: (announces: number) => void, answered: () => numbe
   await new Promise(setImmediate);
   const heapBefore = process.memoryUsage().heapUsed;
   const answeredBefore = answered();
+  const changesBefore = changesHeard;
   observer.observe({ entryTypes: ['gc'] });
   round(ANNOUNCES);
   await new Promise(setImmediate);
@@ -129,6 +153,7 @@ async function measure(round: (announces: number) => void, answered: () => numbe
   return {
     announces: ANNOUNCES,
     answered: answered() - answeredBefore,
+    changes: changesHeard - changesBefore,
     heapGrowthBytes: process.memoryUsage().heapUsed - heapBefore,
     majorCollections: collections,
   } satisfies SteadyStateReport;

@@ -3,23 +3,23 @@
  * loop. Whatever else comes is handed over, descriptor and bytes, to node's own HTTP server.
  *
  * ```
- * input    [ what was put aside before ][ what recv brought ]
+ * input    [ what was put aside before ][ what recv brought ] ...  of many connections (RequestBatch)
  * replies  [ head, body ][ head, body ] ...  of pipelined requests, sent with one call (ReplyWriter)
  * ```
  */
-import type { Endpoint } from '../../lib/endpoint.js';
 import { EAGAIN, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
-import { PinnedMemory } from '../../sys/pinned-memory.js';
 import { acceptConnection, openTcpListener } from '../../sys/socket.js';
 import { SocketAddress } from '../../sys/socket-address.js';
 import type { Sys } from '../../sys/sys.js';
 import { check } from '../../sys/sys-error.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
-import { HTTP_BODY_BYTES_MAX, type HttpHandler } from '../handler.js';
+import { HTTP_BODY_BYTES_MAX, type HttpBatchHandler } from '../handler.js';
 import { BlockPool } from './block-pool.js';
 import { ConnectionSlots, Phase } from './connection-slots.js';
+import type { FastHttpDependencies, FastHttpOptions, HandOver } from './fast-http-options.js';
 import { Head, type HeadParser } from './head-parser.js';
 import { ReplyWriter } from './reply-writer.js';
+import { RequestBatch } from './request-batch.js';
 import type { SocketLoop, Watcher } from './socket-loop.js';
 
 /** Numbers below it are listeners, others connections. */
@@ -31,54 +31,15 @@ const PARTIAL_READS_MAX = 4;
 const LINGER_MS = 2_000;
 /** A connection that never completed a request may have to make room after this time. */
 const HALF_OPEN_GRACE_MS = 1_000;
-
-export interface FastHttpAddress {
-  readonly local: Endpoint;
-  readonly scope?: number;
-}
-
-export interface FastHttpOptions {
-  readonly addresses: readonly FastHttpAddress[];
-  /** Of all workers together. */
-  readonly connectionsMax: number;
-  readonly backlog: number;
-  /** Longest request head. */
-  readonly headerBytesMax: number;
-  readonly requestTimeoutMs: number;
-  readonly keepAliveMs: number;
-  readonly sendTimeoutMs: number;
-  readonly requestsPerConnectionMax: number;
-  /** Connections at a time that are in the middle of a request or a reply. */
-  readonly blocksMax: number;
-}
-
-/** Takes connections that are not plain. */
-export interface HandOver {
-  /**
-   * Takes a descriptor and what was received on it so far (copied). False when there is no room for
-   * it: the caller closes it.
-   */
-  take(fd: number, bytes: Uint8Array<ArrayBuffer>, source: Endpoint): boolean;
-  /** True for sources whose connections are never plain, such as proxies with a preamble. */
-  isNeverPlain(source: Endpoint): boolean;
-}
-
-export interface FastHttpDependencies {
-  readonly sys: Sys;
-  readonly loop: SocketLoop;
-  readonly handler: HttpHandler;
-  readonly parser: HeadParser;
-  readonly handOver: HandOver;
-  readonly counters: FrontendCounters;
-  /** Connections open in all workers: one shared word. */
-  readonly open: Int32Array;
-}
+/** What accepting one connection gives instead of a slot. */
+const NONE_WAITS = -1;
+const NOT_TAKEN = -2;
 
 export class FastHttp implements Watcher {
   readonly #options: FastHttpOptions;
   readonly #sys: Sys;
   readonly #loop: SocketLoop;
-  readonly #handler: HttpHandler;
+  readonly #handler: HttpBatchHandler;
   readonly #parser: HeadParser;
   readonly #handOver: HandOver;
   readonly #counters: FrontendCounters;
@@ -87,10 +48,11 @@ export class FastHttp implements Watcher {
   readonly #listeners: number[] = [];
   readonly #slots: ConnectionSlots;
   readonly #blocks: BlockPool;
-  readonly #input: PinnedMemory;
+  readonly #batch: RequestBatch;
+  /** Connections of this accept, before any of them is read. */
+  readonly #accepted = new Int32Array(ACCEPTS_PER_TURN);
   readonly #replies: ReplyWriter;
   readonly #name: SocketAddress;
-  readonly #recv: (fd: number, skip: number) => number;
   #nowMs = performance.now();
   #turnBegun = false;
   #stopping = false;
@@ -109,19 +71,20 @@ export class FastHttp implements Watcher {
     this.#watcher = loop.register(this);
     this.#slots = new ConnectionSlots(options.connectionsMax);
     this.#blocks = new BlockPool(sys, HTTP_BODY_BYTES_MAX, options.blocksMax);
-    // A pipelining client sends several heads at once.
-    const inputBytes = 4 * options.headerBytesMax;
-    const input = new PinnedMemory(sys, inputBytes);
-    this.#input = input;
+    this.#batch = new RequestBatch(options.headerBytesMax, dependencies);
     this.#replies = new ReplyWriter(sys, dependencies);
     this.#name = new SocketAddress(sys);
-    const { address } = input;
-    this.#recv = (fd, skip) => sys.recv(fd, address + skip, inputBytes - skip, 0);
     try {
       for (const { local, scope } of options.addresses) {
         const { backlog } = options;
         const scoped = scope === undefined ? {} : { scope };
-        const fd = openTcpListener(sys, { local, backlog, reusePort: true, ...scoped });
+        const fd = openTcpListener(sys, {
+          local,
+          backlog,
+          reusePort: true,
+          plainCongestionControl: true,
+          ...scoped,
+        });
         this.#listeners.push(fd);
         const number = this.#listeners.length - 1;
         check(loop.watch(this.#watcher, fd, EPOLLIN, number), 'epoll_ctl');
@@ -147,17 +110,22 @@ export class FastHttp implements Watcher {
       this.#handler.beginBatch();
     }
     if (local < CONNECTION_LOCAL) {
-      this.#accept(this.#listeners[local]);
+      // Closed in this very turn.
+      if (local < this.#listeners.length) this.#accept(this.#listeners[local]);
       return;
     }
     const slot = local - CONNECTION_LOCAL;
-    // Closed in this very turn.
-    if (this.#slots.fd[slot] < 0) return;
+    // Closed in this very turn, and perhaps another connection's already, which was read.
+    if (this.#slots.fd[slot] < 0 || this.#slots.watched[slot] === 0) return;
     if ((events & EPOLLOUT) !== 0 && this.#slots.phase[slot] === Phase.sending) {
       this.#sendRest(slot);
     } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) !== 0) {
       this.#read(slot);
     }
+  }
+
+  endTurn(): void {
+    this.#answerAll();
   }
 
   /** Ends what takes too long. */
@@ -181,6 +149,7 @@ export class FastHttp implements Watcher {
 
   /** Stops accepting, and ends connections that wait for nothing; replies being sent go on. */
   drain(): void {
+    this.#answerAll();
     this.#stopping = true;
     for (const fd of this.#listeners.splice(0)) this.#sys.close(fd);
     const slots = this.#slots;
@@ -192,6 +161,7 @@ export class FastHttp implements Watcher {
   }
 
   close(): void {
+    this.#batch.count = 0;
     for (const fd of this.#listeners.splice(0)) this.#sys.close(fd);
     for (let slot = 0; slot < this.#slots.highest; slot++) {
       if (this.#slots.fd[slot] >= 0) this.#close(slot);
@@ -205,73 +175,104 @@ export class FastHttp implements Watcher {
   }
 
   #accept(listener: number): void {
-    const counters = this.#counters;
+    const slots = this.#slots;
+    const accepted = this.#accepted;
+    let count = 0;
     for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
-      const fd = acceptConnection(this.#sys, listener, this.#name);
-      if (fd < 0) {
-        if (fd !== -EAGAIN) counters.count(FrontendCounter.httpAcceptErrors);
-        return;
-      }
-      counters.count(FrontendCounter.httpConnectionsTotal);
-      const slot = this.#isRoom() ? this.#slots.take(fd, this.#nowMs) : -1;
-      if (slot < 0) {
-        counters.count(FrontendCounter.httpConnectionsRefused);
-        this.#sys.close(fd);
-        continue;
-      }
-      counters.count(FrontendCounter.httpConnectionsOpen);
-      Atomics.add(this.#open, 0, 1);
-      const source = this.#slots.sources[slot];
-      if (!this.#name.read(source)) {
-        this.#close(slot);
-        continue;
-      }
-      if (this.#handOver.isNeverPlain(source)) {
-        this.#pass(slot, 0, 0);
-        continue;
-      }
-      // Most clients have sent their request by now, and many want one answer only: those never
-      // enter the epoll set.
-      this.#read(slot);
-      if (this.#slots.fd[slot] === fd && this.#slots.watched[slot] === 0) {
-        this.#watchFor(slot, EPOLLIN);
-      }
+      const slot = this.#acceptOne(listener);
+      if (slot === NONE_WAITS) break;
+      if (slot >= 0) accepted[count++] = slot;
+    }
+    // Most clients have sent their request by now, and many want one answer only: those never
+    // enter the epoll set.
+    for (let i = 0; i < count; i++) {
+      const slot = accepted[i];
+      if (!this.#read(slot) && slots.fd[slot] >= 0) this.#watchFor(slot, EPOLLIN);
     }
   }
 
-  /** Reads what came, and answers it. */
-  #read(slot: number): void {
+  /** The slot of one connection more, or why there is none. */
+  #acceptOne(listener: number): number {
+    const counters = this.#counters;
+    const fd = acceptConnection(this.#sys, listener, this.#name);
+    if (fd < 0) {
+      if (fd !== -EAGAIN) counters.count(FrontendCounter.httpAcceptErrors);
+      return NONE_WAITS;
+    }
+    counters.count(FrontendCounter.httpConnectionsTotal);
+    const slot = this.#isRoom() ? this.#slots.take(fd, this.#nowMs) : -1;
+    if (slot < 0) {
+      counters.count(FrontendCounter.httpConnectionsRefused);
+      this.#sys.close(fd);
+      return NOT_TAKEN;
+    }
+    counters.count(FrontendCounter.httpConnectionsOpen);
+    Atomics.add(this.#open, 0, 1);
+    const source = this.#slots.sources[slot];
+    if (!this.#name.read(source)) {
+      this.#close(slot);
+      return NOT_TAKEN;
+    }
+    if (this.#handOver.isNeverPlain(source)) {
+      this.#pass(slot, 0, 0);
+      return NOT_TAKEN;
+    }
+    return slot;
+  }
+
+  /** Reads what came, for `#answerAll`. False when nothing came, or the connection ended. */
+  #read(slot: number): boolean {
     const slots = this.#slots;
-    const held = slots.phase[slot] === Phase.partial ? this.#takeBack(slot) : 0;
-    const received = this.#recv(slots.fd[slot], held);
+    const batch = this.#batch;
+    const base = batch.base(batch.count);
+    const held = slots.phase[slot] === Phase.partial ? this.#takeBack(slot, base) : 0;
+    const received = batch.recv(slots.fd[slot], base + held, batch.partBytes - held);
     if (received === -EAGAIN) {
-      if (held > 0 && !this.#keep(slot, 0, held)) this.#close(slot);
-      return;
+      if (held > 0 && !this.#keep(slot, base, base + held)) this.#close(slot);
+      return false;
     }
     if (received <= 0) {
       this.#close(slot);
-      return;
+      return false;
     }
     this.#counters.add(FrontendCounter.httpBytesIn, received);
-    if (slots.phase[slot] !== Phase.lingering) this.#answer(slot, held + received);
+    if (slots.phase[slot] === Phase.lingering) return true;
+    if (batch.add(slot, base + held + received)) this.#answerAll();
+    return true;
   }
 
-  /** Answers the requests in `input[0..limit)`. */
-  #answer(slot: number, limit: number): void {
+  /** Answers what was read from all connections. */
+  #answerAll(): void {
+    const batch = this.#batch;
+    const { count } = batch;
+    if (count === 0) return;
+    const { fd, watched, sources } = this.#slots;
+    batch.prepare(sources);
+    for (let i = 0; i < count; i++) {
+      const slot = batch.slots[i];
+      this.#answer(slot, i);
+      if (fd[slot] >= 0 && watched[slot] === 0) this.#watchFor(slot, EPOLLIN);
+    }
+    batch.count = 0;
+  }
+
+  /** Answers the requests of entry `i`, the first of which was parsed. */
+  #answer(slot: number, i: number): void {
     const slots = this.#slots;
-    const { bytes } = this.#input;
+    const batch = this.#batch;
     const parser = this.#parser;
-    let at = 0;
+    const limit = batch.limits[i];
+    let at = batch.base(i);
     let out = 0;
-    let result: number = Head.incomplete;
-    while (at < limit && slots.closing[slot] === 0) {
-      result = parser.parse(bytes, at, limit);
-      if (result === Head.plain && parser.end - at > this.#options.headerBytesMax) {
-        result = Head.unusual;
-      }
-      if (result !== Head.plain) break;
-      out = this.#respond(slot, out);
+    let result = batch.results[i];
+    let prepared = batch.prepared[i];
+    if (result === Head.plain) batch.restore(i);
+    while (result === Head.plain) {
+      out = this.#respond(slot, out, prepared);
+      prepared = -1;
       at = parser.end;
+      if (at === limit || slots.closing[slot] !== 0) break;
+      result = batch.parse(at, limit);
       if (out <= this.#replies.full) continue;
       if (!this.#send(slot, out)) return;
       if (slots.phase[slot] === Phase.sending) {
@@ -283,27 +284,31 @@ export class FastHttp implements Watcher {
       out = 0;
     }
     const rest = limit - at;
-    if (slots.closing[slot] !== 0 && rest > 0) slots.lingers[slot] = 1;
+    // Nothing was answered: the request that a stop waits for is not complete yet.
+    const isWaitedFor = out === 0 && slots.phase[slot] === Phase.partial;
+    if (slots.closing[slot] !== 0 && rest > 0 && !isWaitedFor) slots.lingers[slot] = 1;
     if (out > 0 && !this.#send(slot, out)) return;
     if (slots.phase[slot] === Phase.sending && rest > 0) {
       this.#counters.count(FrontendCounter.httpSlowReaders);
       this.#close(slot);
       return;
     }
-    if (slots.phase[slot] === Phase.sending || slots.closing[slot] !== 0) return;
-    if (rest === 0) {
+    if (slots.phase[slot] === Phase.sending) return;
+    if (slots.closing[slot] !== 0 && !isWaitedFor) return;
+    if (at > batch.base(i)) {
+      // What follows is another request, with a time of its own.
       slots.phase[slot] = Phase.idle;
       slots.sinceMs[slot] = this.#nowMs;
       slots.reads[slot] = 0;
-      return;
     }
+    if (rest === 0) return;
     const partial = result === Head.incomplete && rest < this.#options.headerBytesMax;
     if (partial && ++slots.reads[slot] <= PARTIAL_READS_MAX && this.#keep(slot, at, limit)) return;
     this.#pass(slot, at, limit);
   }
 
   /** Writes the reply to the request that the parser found at `out`; returns the offset behind it. */
-  #respond(slot: number, out: number): number {
+  #respond(slot: number, out: number, prepared: number): number {
     const slots = this.#slots;
     const parser = this.#parser;
     this.#counters.count(FrontendCounter.httpRequests);
@@ -313,7 +318,8 @@ export class FastHttp implements Watcher {
     if (!keep) slots.closing[slot] = 1;
     const { targetStart, targetEnd } = parser;
     const source = slots.sources[slot];
-    return this.#replies.respond(this.#input.bytes, targetStart, targetEnd, source, out, keep);
+    const { bytes } = this.#batch;
+    return this.#replies.respond(bytes, targetStart, targetEnd, source, out, keep, prepared);
   }
 
   /**
@@ -406,7 +412,7 @@ export class FastHttp implements Watcher {
     if (block < 0) return false;
     const slots = this.#slots;
     const at = this.#blocks.offset(block);
-    const { bytes } = this.#input;
+    const { bytes } = this.#batch;
     for (let i = start; i < limit; i++) this.#blocks.bytes[at + i - start] = bytes[i];
     if (slots.phase[slot] !== Phase.partial) slots.sinceMs[slot] = this.#nowMs;
     slots.phase[slot] = Phase.partial;
@@ -415,13 +421,14 @@ export class FastHttp implements Watcher {
     return true;
   }
 
-  /** Brings what was put aside back to the input; returns its length. */
-  #takeBack(slot: number): number {
+  /** Brings what was put aside back to the input, at `base`; returns its length. */
+  #takeBack(slot: number, base: number): number {
     const slots = this.#slots;
     const block = slots.block[slot];
     const at = this.#blocks.offset(block);
     const length = slots.end[slot];
-    for (let i = 0; i < length; i++) this.#input.bytes[i] = this.#blocks.bytes[at + i];
+    const { bytes } = this.#batch;
+    for (let i = 0; i < length; i++) bytes[base + i] = this.#blocks.bytes[at + i];
     this.#blocks.give(block);
     slots.block[slot] = -1;
     return length;
@@ -433,8 +440,9 @@ export class FastHttp implements Watcher {
     const fd = slots.fd[slot];
     if (slots.watched[slot] === 1) this.#loop.epoll.remove(fd);
     const bytes = new Uint8Array(limit - start);
-    for (let i = start; i < limit; i++) bytes[i - start] = this.#input.bytes[i];
-    const taken = this.#handOver.take(fd, bytes, slots.sources[slot]);
+    for (let i = start; i < limit; i++) bytes[i - start] = this.#batch.bytes[i];
+    // Who stops has nobody left to take it.
+    const taken = !this.#stopping && this.#handOver.take(fd, bytes, slots.sources[slot]);
     this.#counters.count(
       taken ? FrontendCounter.httpHandedOver : FrontendCounter.httpHandOversRefused,
     );
@@ -454,6 +462,7 @@ export class FastHttp implements Watcher {
 
   /** Makes room by ending connections that had their time and never completed a request. */
   #evict(): boolean {
+    this.#answerAll();
     const slots = this.#slots;
     let evicted = 0;
     for (let slot = 0; slot < slots.highest; slot++) {

@@ -73,6 +73,8 @@ export class FastUdp implements Watcher {
   }
 
   ready(local: number): void {
+    // Closed in this very turn.
+    if (local >= this.#fds.length) return;
     const fd = this.#fds[local];
     const lane = this.#batches[local];
     for (let turn = 0; turn < BATCHES_PER_TURN; turn++) {
@@ -89,6 +91,8 @@ export class FastUdp implements Watcher {
 
   /** The handler reads its clock with each batch. */
   beginTurn(): void {}
+
+  endTurn(): void {}
 
   tick(): void {}
 

@@ -9,7 +9,7 @@
  * ```
  */
 import type { Endpoint } from '../../lib/endpoint.js';
-import type { HandOver } from './fast-http.js';
+import type { HandOver } from './fast-http-options.js';
 
 export interface HandOverMessage {
   readonly fd: number;

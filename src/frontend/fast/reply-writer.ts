@@ -16,7 +16,7 @@ import type { Endpoint } from '../../lib/endpoint.js';
 import { PinnedMemory } from '../../sys/pinned-memory.js';
 import type { Sys } from '../../sys/sys.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
-import { HTTP_BODY_BYTES_MAX, type HttpHandler } from '../handler.js';
+import { HTTP_BODY_BYTES_MAX, type HttpBatchHandler } from '../handler.js';
 import { refusalStatus } from '../http/refusal.js';
 import { HEAD_CLOSE, HEAD_END, HEAD_KEEP, refusalBytes } from './response-head.js';
 
@@ -36,12 +36,15 @@ export class ReplyWriter {
   /** Where the first body goes, and where all others are written before they are moved. */
   readonly #first: Uint8Array;
   readonly #scratch: Uint8Array;
-  readonly #handler: HttpHandler;
+  readonly #handler: HttpBatchHandler;
   readonly #counters: FrontendCounters;
+  /** The head that stands in front of the first body, and where. */
+  #head = HEAD_KEEP;
+  #headStart = -1;
 
   constructor(
     sys: Sys,
-    { handler, counters }: { handler: HttpHandler; counters: FrontendCounters },
+    { handler, counters }: { handler: HttpBatchHandler; counters: FrontendCounters },
   ) {
     this.#memory = new PinnedMemory(sys, REPLIES_BYTES + HTTP_BODY_BYTES_MAX);
     this.bytes = this.#memory.bytes;
@@ -54,7 +57,8 @@ export class ReplyWriter {
 
   /**
    * Has the request with the target `input[start..end)` handled and writes the reply behind the one
-   * that ends at `out` (0: it is the first), at most `full`. Returns where it ends.
+   * that ends at `out` (0: it is the first), at most `full`. Returns where it ends. One that the
+   * handler has prepared comes with its number there, others with -1.
    */
   respond(
     input: Uint8Array,
@@ -63,10 +67,15 @@ export class ReplyWriter {
     source: Endpoint,
     out: number,
     keep: boolean,
+    prepared: number,
   ): number {
     const first = out === 0;
     const body = first ? this.#first : this.#scratch;
-    const length = this.#handler.handle(input, start, end, source, body);
+    const handler = this.#handler;
+    const length =
+      prepared < 0
+        ? handler.handle(input, start, end, source, body)
+        : handler.answer(prepared, body);
     if (length < 0) return this.refuse(refusalStatus(-length), out, keep);
     this.#counters.count(FrontendCounter.httpResponsesOk);
     const { bytes } = this;
@@ -82,9 +91,15 @@ export class ReplyWriter {
       rest = next;
     } while (rest > 0);
     const headStart = at - headBytes;
-    for (let i = 0; i < head.length; i++) bytes[headStart + i] = head[i];
-    if (first) this.start = headStart;
-    else bytes.copyWithin(at, REPLIES_BYTES, REPLIES_BYTES + length);
+    // In front of the first body only heads are written: one that stands there already may stay.
+    if (!first || headStart !== this.#headStart || head !== this.#head) {
+      for (let i = 0; i < head.length; i++) bytes[headStart + i] = head[i];
+    }
+    if (first) {
+      this.start = headStart;
+      this.#headStart = headStart;
+      this.#head = head;
+    } else bytes.copyWithin(at, REPLIES_BYTES, REPLIES_BYTES + length);
     return at + length;
   }
 

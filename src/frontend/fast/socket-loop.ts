@@ -19,6 +19,8 @@ export interface Watcher {
   beginTurn(nowMs: number): void;
   /** Descriptor number `local` is ready for `events` (EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP). */
   ready(local: number, events: number): void;
+  /** Called when all descriptors that were ready have been handed over. */
+  endTurn(): void;
   /** Called about once a second: time-outs. */
   tick(nowMs: number): void;
 }
@@ -94,6 +96,7 @@ export class SocketLoop {
           this.#watchers[token >>> LOCAL_BITS].ready(token & LOCAL_MAX, epoll.events(i));
         }
       }
+      for (let i = 0; i < this.#watchers.length; i++) this.#watchers[i].endTurn();
       nowMs = performance.now();
       if (draining && (nowMs >= this.#drainUntilMs || this.#isDrained?.() === true)) return;
       if (nowMs < this.#nextTickMs) continue;

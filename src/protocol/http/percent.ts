@@ -19,25 +19,30 @@ export function decodePercent(
   size: number,
 ): number {
   let count = 0;
-  for (let i = start; i < end; i++) {
+  let i = start;
+  for (; i < end && count < size; i++) {
     let byte = bytes[i];
-    if (byte === 37) {
-      if (i + 2 >= end) return ESCAPE_BROKEN;
-      const high = hexValue(bytes[i + 1]);
-      const low = hexValue(bytes[i + 2]);
-      if ((high | low) < 0) return ESCAPE_BROKEN;
-      byte = (high << 4) | low;
+    if (byte === PERCENT) {
+      byte = i + 2 < end ? (HEX[bytes[i + 1]] << 4) | HEX[bytes[i + 2]] : ESCAPE_BROKEN;
+      if (byte < 0) return ESCAPE_BROKEN;
       i += 2;
     }
-    if (count < size) out[at + count] = byte;
-    if (count <= size) count++;
+    out[at + count++] = byte;
   }
-  return count;
+  if (i === end) return count;
+  // Too long; what is left may be broken all the same.
+  for (; i < end; i++) {
+    if (bytes[i] !== PERCENT) continue;
+    if (i + 2 >= end || (HEX[bytes[i + 1]] | HEX[bytes[i + 2]]) < 0) return ESCAPE_BROKEN;
+    i += 2;
+  }
+  return size + 1;
 }
 
-/** Value of a hexadecimal digit in either case, or -1. */
-function hexValue(c: number): number {
-  if (c >= 48 && c <= 57) return c - 48;
-  const lower = c | 0x20;
-  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+const PERCENT = 37;
+/** Values of hexadecimal digits in either case; -1 for all other bytes. */
+const HEX = new Int8Array(256).fill(-1);
+for (let digit = 0; digit < 16; digit++) {
+  HEX[digit.toString(16).charCodeAt(0)] = digit;
+  HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }

@@ -1,0 +1,132 @@
+/**
+ * What replication costs the announce path: UDP announces of a tracker alone and of one that has
+ * joined, in turn. Both are pinned to the first core with all their threads, so that what the
+ * cluster worker takes is missing elsewhere; load generator, minder and bus are on the last.
+ */
+import { dealTorrents } from '../src/load/crowd.js';
+import { LOAD_DEFAULTS } from '../src/load/load-options.js';
+import { runLoad } from '../src/load/run-load.js';
+import { readAffinity, setAffinity } from '../src/sys/affinity.js';
+import { loadSys } from '../src/sys/load-sys.js';
+import type { ClusterBenchOptions } from './cluster.js';
+import { cpuSeconds, Minder, Running, temporaryFolder } from './cluster-processes.js';
+import type { Say } from './compare.js';
+
+export interface CostSample {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+  /** Changes told for each announce; 0 of a tracker alone. */
+  readonly toldShare: number;
+}
+
+export interface CostFigure {
+  readonly churn: number;
+  readonly alone: CostSample;
+  readonly joined: CostSample;
+}
+
+const WORLD = { torrents: 10_000, peers: 400_000, zipf: 0, seed: 20_260_101 };
+/** Plain refreshes, and one in ten announces from a peer that replaces one that stopped. */
+const CHURNS = [0, 0.1];
+
+interface Contestant {
+  readonly running: Running;
+  readonly udp: string;
+  readonly admin: string;
+  readonly samples: CostSample[][];
+}
+
+export async function measureCost(
+  { rounds, seconds }: ClusterBenchOptions,
+  say: Say,
+): Promise<CostFigure[]> {
+  const loaded = loadSys();
+  if (!loaded.ok) throw new Error(`this needs the fast path, which ${loaded.reason}`);
+  const { sys } = loaded;
+  const all = readAffinity(sys);
+  const last = [all[all.length - 1]];
+  setAffinity(sys, last);
+  const minder = await Minder.start();
+  const contestants: Contestant[] = [];
+  const torrentOf = dealTorrents(WORLD);
+  try {
+    for (const flags of [[], minder.joining()]) {
+      setAffinity(sys, [all[0]]);
+      const data = temporaryFolder('cost');
+      const sockets = ['--http', 'off', '--udp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+      const options = ['--workers', '1', '--io', 'fast', '--data', data];
+      const running = new Running(['tracker', ...options, ...sockets, ...flags]);
+      setAffinity(sys, last);
+      const ready = await running.line('ready');
+      const [udp] = ready.udp as string[];
+      const samples = CHURNS.map(() => []);
+      contestants.push({ running, udp, admin: String(ready.admin), samples });
+    }
+    const base = { ...LOAD_DEFAULTS, ...WORLD, warmUpSeconds: 0.5, seconds };
+    for (const { udp } of contestants) {
+      const fill = { ...base, url: new URL(`udp://${udp}`), warmUpSeconds: 0, seconds: 0.1 };
+      await runLoad({ ...fill, fill: true, numwant: 0 }, { torrentOf });
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, churn] of CHURNS.entries()) {
+        for (const contestant of contestants) {
+          const url = new URL(`udp://${contestant.udp}`);
+          const sample = await measure(contestant, { ...base, url, churn, fill: false }, torrentOf);
+          contestant.samples[i].push(sample);
+        }
+        const [alone, joined] = contestants.map(({ samples }) => samples[i][round].perSecond);
+        say(
+          `round ${round + 1}, churn ${churn}: ${Math.round(alone)}/s alone, ${Math.round(joined)}/s joined`,
+        );
+      }
+    }
+  } finally {
+    await Promise.all(contestants.map(({ running }) => running.stop()));
+    await minder.stop();
+    setAffinity(sys, all);
+  }
+  return CHURNS.map((churn, i) => {
+    const [alone, joined] = contestants.map(({ samples }) => medianOf(samples[i]));
+    return { churn, alone, joined };
+  });
+}
+
+async function measure(
+  { running, admin }: Contestant,
+  options: Parameters<typeof runLoad>[0],
+  torrentOf: Uint32Array,
+): Promise<CostSample> {
+  const told = await changesOf(admin);
+  const cpu = [0, 0];
+  const { requests, requestsPerSecond } = await runLoad(options, {
+    torrentOf,
+    onMeasure: (moment) => {
+      cpu[moment === 'start' ? 0 : 1] = cpuSeconds(running.pid);
+    },
+  });
+  // The view is a second old at most: a share of all announces since the last look is near enough.
+  const share = ((await changesOf(admin)) - told) / Math.max(1, requests);
+  return {
+    perSecond: requestsPerSecond,
+    perCpuSecond: requests / (cpu[1] - cpu[0]),
+    toldShare: share,
+  };
+}
+
+async function changesOf(admin: string): Promise<number> {
+  const reply = await fetch(`http://${admin}/api/v1/cluster`);
+  const { counters } = (await reply.json()) as { counters: Record<string, number> };
+  return counters.changes ?? 0;
+}
+
+function medianOf(samples: readonly CostSample[]): CostSample {
+  const median = (read: (sample: CostSample) => number) => {
+    const sorted = samples.map(read).toSorted((a, b) => a - b);
+    return sorted[sorted.length >> 1];
+  };
+  return {
+    perSecond: median(({ perSecond }) => perSecond),
+    perCpuSecond: median(({ perCpuSecond }) => perCpuSecond),
+    toldShare: median(({ toldShare }) => toldShare),
+  };
+}

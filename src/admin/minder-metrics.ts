@@ -1,0 +1,32 @@
+/** The metrics of a minder, from the numbers of `/stats.json`. */
+import type { MinderStats } from './admin-source.js';
+import { COMMON_GAUGES, type Metric } from './metric.js';
+
+export const MINDER_GAUGES: readonly Metric<MinderStats>[] = [
+  ...COMMON_GAUGES,
+  { name: 'minder_tokens', help: 'Join tokens that are good.', read: ({ tokens }) => tokens },
+];
+
+export const MINDER_COUNTERS: readonly Metric<MinderStats>[] = [
+  {
+    name: 'minder_enrolments_total',
+    help: 'Nodes that got a certificate, for the first time or again.',
+    labels: ['kind'],
+    read: ({ enrolments }) => [
+      [{ kind: 'new' }, enrolments.accepted],
+      [{ kind: 'renewal' }, enrolments.renewed],
+    ],
+  },
+  {
+    name: 'minder_enrolments_refused_total',
+    help: 'Requests for a certificate that were refused.',
+    labels: ['reason'],
+    read: ({ enrolments }) =>
+      Object.entries(enrolments.refused).map(([reason, count]) => [{ reason }, count]),
+  },
+  {
+    name: 'minder_bus_restarts_total',
+    help: "Times that the bus's server was started again.",
+    read: ({ bus }) => bus.restarts,
+  },
+];

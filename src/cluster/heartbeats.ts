@@ -1,0 +1,137 @@
+/** Says each second how this node is, and hears how the others are. */
+import {
+  ADDRESSES_MAX,
+  decodeHeartbeat,
+  encodeHeartbeat,
+  HEARTBEAT_VERSION,
+  type Heartbeat,
+  LAG_MS_MAX,
+  LINKS_MAX,
+  type NodeState,
+} from '../protocol/cluster/heartbeat.js';
+import type { DigestReader } from '../swarm/digest.js';
+import { storeTotals } from '../swarm/totals.js';
+import type { NodeTable } from './node-table.js';
+import type { RemoteNode } from './remote-node.js';
+import type { ReplicationContext } from './replication-context.js';
+import type { TallyName } from './replication-tally.js';
+
+/** What of the tally is told to all: a picture of each node's health. */
+const TOLD: readonly TallyName[] = [
+  'changes',
+  'changesLost',
+  'batchesUnpublished',
+  'inboxDropped',
+  'wordsNewer',
+  'wordsFull',
+  'gaps',
+  'walksFailed',
+  'repairs',
+  'refusedDamaged',
+  'refusedVersion',
+];
+
+export interface OwnState {
+  readonly state: NodeState;
+  readonly reason: string;
+}
+
+export class Heartbeats {
+  readonly #context: ReplicationContext;
+  readonly #nodes: NodeTable;
+  readonly #digest: DigestReader;
+  #dueMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    context: ReplicationContext,
+    { nodes, digest }: { readonly nodes: NodeTable; readonly digest: DigestReader },
+  ) {
+    this.#context = context;
+    this.#nodes = nodes;
+    this.#digest = digest;
+  }
+
+  /** True once an interval. */
+  isDue(): boolean {
+    const { nowMs, options } = this.#context;
+    if (nowMs < this.#dueMs) return false;
+    this.#dueMs = nowMs + options.heartbeatMs;
+    return true;
+  }
+
+  send(own: OwnState, sequence: number): void {
+    const { means, options } = this.#context;
+    if (!means.transport.connected) return;
+    const totals = storeTotals(means.store);
+    const heartbeat: Heartbeat = {
+      version: HEARTBEAT_VERSION,
+      id: options.id,
+      name: options.name,
+      role: 'tracker',
+      ...own,
+      epoch: options.epoch,
+      sequence,
+      wallMs: Math.max(0, Math.floor(means.clock.wallMs())),
+      stamp: means.store.stamp >>> 0,
+      root: this.#digest.root(),
+      peers: totals.peers,
+      swarms: totals.swarms,
+      addresses: options.addresses.slice(0, ADDRESSES_MAX),
+      counters: this.#counters(),
+      links: this.#links(),
+    };
+    means.transport.publish(`hb.${options.id}`, encodeHeartbeat(heartbeat));
+  }
+
+  /** Takes a heartbeat; undefined for one that is of no use. */
+  take(from: string, payload: Uint8Array): RemoteNode | undefined {
+    const { tally, nowMs, means, options } = this.#context;
+    const lastMs = this.#nodes.get(from)?.heartbeatMs ?? Number.NEGATIVE_INFINITY;
+    // Reading one costs more than sending it.
+    if (nowMs - lastMs < options.heartbeatMs / 20) {
+      tally.heartbeatsRefused++;
+      return undefined;
+    }
+    const heartbeat = decodeHeartbeat(payload);
+    if (typeof heartbeat === 'number') {
+      this.#context.refuse(heartbeat, from);
+      return undefined;
+    }
+    if (heartbeat.id !== from) {
+      tally.refusedSender++;
+      return undefined;
+    }
+    const node = this.#nodes.hear(from);
+    if (node === undefined) return undefined;
+    tally.heartbeats++;
+    const before = node.heartbeat;
+    // The bus may be out of order; what is older says nothing new.
+    const isOlder = before?.epoch === heartbeat.epoch && before.sequence > heartbeat.sequence;
+    node.isQuiet = before?.epoch === heartbeat.epoch && before.sequence === heartbeat.sequence;
+    if (!isOlder) node.heartbeat = heartbeat;
+    const records = (heartbeat.counters.changes ?? 0) - (before?.counters.changes ?? 0);
+    const ms = heartbeat.wallMs - (before?.wallMs ?? heartbeat.wallMs);
+    if (ms > 0) node.recordsPerSecond = Math.max(0, (1000 * records) / ms);
+    node.heartbeatMs = nowMs;
+    node.lag.heartbeat(heartbeat.wallMs, means.clock.wallMs());
+    return node;
+  }
+
+  #counters(): Heartbeat['counters'] {
+    const { tally } = this.#context;
+    let recordsIn = 0;
+    for (const node of this.#nodes.values()) recordsIn += node.recordsIn;
+    const told = Object.fromEntries(TOLD.map((name) => [name, tally[name]]));
+    return { ...told, recordsIn, recordsOut: tally.changes };
+  }
+
+  #links(): Heartbeat['links'] {
+    const links: Heartbeat['links'] = [];
+    for (const node of this.#nodes.trackers()) {
+      if (links.length === LINKS_MAX) break;
+      const lag = Math.min(LAG_MS_MAX, Math.round(node.lag.quantile(0.5) ?? 0));
+      links.push([node.id, node.stream.ranges.through, lag]);
+    }
+    return links;
+  }
+}

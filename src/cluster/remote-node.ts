@@ -1,0 +1,48 @@
+/** Another node of the cluster as this one knows it. Its memory is bounded, whatever it says. */
+import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
+import { LagMeter } from './lag-meter.js';
+import { OriginStream } from './origin-stream.js';
+
+export class RemoteNode {
+  /** When anything was heard of it, on the monotonic clock; and when its last heartbeat was. */
+  heardMs: number;
+  heartbeatMs = Number.NEGATIVE_INFINITY;
+  heartbeat: Heartbeat | undefined;
+  readonly stream = new OriginStream();
+  readonly lag = new LagMeter();
+  /** Records of its batches that came. */
+  recordsIn = 0;
+  /** Records that it says it tells in a second. */
+  recordsPerSecond = 0;
+  /** Its digest differs from ours since then; undefined while it does not. */
+  differsSinceMs: number | undefined;
+  /** Something was lost that only a comparison of digests finds. */
+  isCompareDue = false;
+  /** When digests of cells were last compared with it. */
+  comparedMs = Number.NEGATIVE_INFINITY;
+  /** It published nothing between its last two heartbeats. */
+  isQuiet = false;
+  /** Comparing digests with it makes no sense before. */
+  compareAfterMs = 0;
+  backoffMs = 0;
+  /** It has no walk to spare, or failed us, until then. */
+  busyUntilMs = 0;
+  /** Digests of its cells were asked for so often in this second. */
+  cellsAskedSecond = 0;
+  cellsAsked = 0;
+
+  constructor(
+    readonly id: string,
+    { nowMs }: { readonly nowMs: number },
+  ) {
+    this.heardMs = nowMs;
+  }
+
+  get isTracker(): boolean {
+    return this.heartbeat?.role !== 'minder';
+  }
+
+  isSilent(nowMs: number, silentMs: number): boolean {
+    return nowMs - this.heartbeatMs > silentMs;
+  }
+}

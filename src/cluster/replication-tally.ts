@@ -1,0 +1,64 @@
+/** What a replicator counts. Everything that it drops or refuses is in here, by its reason. */
+export const TALLY_NAMES = [
+  // Publishing.
+  'changes',
+  'changesLost',
+  'replays',
+  'batchesBuilt',
+  'batchesPublished',
+  'batchesUnpublished',
+  'countsRepeated',
+  'countReminders',
+  // Receiving.
+  'batchesReceived',
+  'batchesRepeated',
+  'batchesOfOldEpochs',
+  'wordsNewer',
+  'wordsSame',
+  'wordsStale',
+  'wordsBuried',
+  'wordsFull',
+  'wordsExpired',
+  'wordsClamped',
+  'heartbeats',
+  'heartbeatsRefused',
+  'inboxDropped',
+  'nodesRefused',
+  'originsRefused',
+  'refusedForeign',
+  'refusedVersion',
+  'refusedDamaged',
+  'refusedBody',
+  'refusedSender',
+  'refusedRevoked',
+  'refusedUnasked',
+  // Repair.
+  'gaps',
+  'resendsAsked',
+  'resendsServed',
+  'goneSaid',
+  'goneHeard',
+  'walksAsked',
+  'walksDone',
+  'walksFailed',
+  'walksServed',
+  'walksRefused',
+  'walksAbandoned',
+  'comparisons',
+  'comparisonsRefused',
+  'repairs',
+  'repairsFailed',
+  'cellsRepaired',
+  'wordsPushed',
+  'stopsSent',
+  'stopsReceived',
+  'revokedPeersRemoved',
+] as const;
+export type TallyName = (typeof TALLY_NAMES)[number];
+
+/** Each grows only. */
+export type ReplicationTally = Record<TallyName, number>;
+
+export function newTally(): ReplicationTally {
+  return Object.fromEntries(TALLY_NAMES.map((name) => [name, 0])) as ReplicationTally;
+}

@@ -1,0 +1,222 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Endpoint } from '../../lib/endpoint.js';
+import { Epoll } from '../../sys/epoll.js';
+import { EAGAIN, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
+import { PinnedMemory } from '../../sys/pinned-memory.js';
+import { openTcpConnection } from '../../sys/socket.js';
+import { readBoundAddress } from '../../sys/socket-address.js';
+import { endpointOf, LOOPBACK, testSys } from '../../sys/sys.testing.js';
+import { FrontendCounters } from '../counters.js';
+import type { HttpBatchHandler } from '../handler.js';
+import { FastHttp } from './fast-http.js';
+import { Head, type HeadParser } from './head-parser.js';
+import type { SocketLoop } from './socket-loop.js';
+
+const sys = testSys();
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0).reverse()) close();
+});
+
+const textOf = (bytes: Uint8Array, start: number, end: number) =>
+  Buffer.from(bytes.slice(start, end)).toString();
+
+/** Heads for this test: `P`, a target, a dot; with a `!`, and all else, unusual. */
+class LetterParser implements HeadParser {
+  targetStart = 0;
+  targetEnd = 0;
+  end = 0;
+  keepAlive = true;
+
+  parse(bytes: Uint8Array, start: number, limit: number): number {
+    const text = textOf(bytes, start, limit);
+    if (!text.startsWith('P') || text.includes('!')) return Head.unusual;
+    const dot = text.indexOf('.');
+    if (dot < 0) return Head.incomplete;
+    this.targetStart = start + 1;
+    this.targetEnd = start + dot;
+    this.end = start + dot + 1;
+    return Head.plain;
+  }
+}
+
+/** Answers with the target. */
+class EchoHandler implements HttpBatchHandler {
+  readonly #prepared: string[] = [];
+  beginBatch(): void {}
+  handle(target: Uint8Array, start: number, end: number, _: Endpoint, output: Uint8Array): number {
+    output.set(target.subarray(start, end));
+    return end - start;
+  }
+  prepare(i: number, target: Uint8Array, start: number, end: number): void {
+    this.#prepared[i] = textOf(target, start, end);
+  }
+  warmUp(): void {}
+  answer(i: number, output: Uint8Array): number {
+    return Buffer.from(this.#prepared[i]).copy(output);
+  }
+}
+
+class Client {
+  readonly #memory = new PinnedMemory(sys, 64 * 1024);
+  readonly #fd: number;
+
+  constructor(remote: Endpoint) {
+    this.#fd = openTcpConnection(sys, { remote });
+    closers.push(() => sys.close(this.#fd));
+    const epoll = new Epoll(sys, 1);
+    epoll.add(this.#fd, EPOLLOUT, 0);
+    expect(epoll.wait(10_000)).toBe(1);
+    epoll.close();
+  }
+
+  send(text: string): void {
+    this.#memory.bytes.set(Buffer.from(text));
+    expect(sys.send(this.#fd, this.#memory.address, text.length, MSG_NOSIGNAL)).toBe(text.length);
+  }
+
+  /** The bodies of the replies that are here, and `end` when the connection is over. */
+  replies(): string[] {
+    const found: string[] = [];
+    const count = sys.recv(this.#fd, this.#memory.address, 64 * 1024, 0);
+    const text = textOf(this.#memory.bytes, 0, Math.max(count, 0));
+    for (const reply of text.split('HTTP/1.1 ').slice(1)) found.push(reply.split('\r\n\r\n')[1]);
+    if (count !== -EAGAIN && sys.recv(this.#fd, this.#memory.address, 1, 0) !== -EAGAIN) {
+      found.push('end');
+    }
+    return found;
+  }
+}
+
+/** A frontend without a loop: the test says what is ready. */
+function fixture(connectionsMax = 4) {
+  let listener = -1;
+  const loop = {
+    register: () => 0,
+    watch: (_: number, fd: number, __: number, local: number) => {
+      if (local === LISTENER) listener = fd;
+      return 0;
+    },
+    rewatch: () => 0,
+    epoll: { remove: () => 0 },
+  };
+  const passed: string[] = [];
+  const http = new FastHttp(
+    {
+      addresses: [{ local: endpointOf(LOOPBACK[4]) }],
+      connectionsMax,
+      backlog: 16,
+      headerBytesMax: HEADER_BYTES_MAX,
+      requestTimeoutMs: 10_000,
+      keepAliveMs: 10_000,
+      sendTimeoutMs: 10_000,
+      requestsPerConnectionMax: 1_000,
+      blocksMax: 4,
+    },
+    {
+      sys,
+      loop: loop as unknown as SocketLoop,
+      handler: new EchoHandler(),
+      parser: new LetterParser(),
+      handOver: {
+        take: (fd, bytes) => {
+          passed.push(textOf(bytes, 0, bytes.length));
+          sys.close(fd);
+          return true;
+        },
+        isNeverPlain: () => false,
+      },
+      counters: new FrontendCounters(),
+      open: new Int32Array(1),
+    },
+  );
+  closers.push(() => http.close());
+  const address = new Endpoint();
+  readBoundAddress(sys, listener, address);
+  /** A turn of the loop at which those numbers are ready to be read. */
+  const turn = (nowMs: number, ...ready: number[]): void => {
+    http.beginTurn(nowMs);
+    for (const local of ready) http.ready(local, EPOLLIN);
+    http.endTurn();
+  };
+  return { http, turn, passed, client: () => new Client(address) };
+}
+
+const LISTENER = 0;
+const HEADER_BYTES_MAX = 64;
+/** Number of the first connection. */
+const FIRST = 256;
+
+describe('a turn of the loop', () => {
+  it('answers in order though an event was for the connection that made room for this one', () => {
+    const { turn, passed, client } = fixture(1);
+    client();
+    turn(0, LISTENER);
+    const second = client();
+    // More than is read at a time, and a request lies across the end of that.
+    const targets = Array.from({ length: 60 }, (_, i) => `t${i}`.padEnd(5, '-'));
+    second.send(targets.map((target) => `P${target}.`).join(''));
+    // Half-open for long, the first one makes room; that it closed was an event of the same turn.
+    turn(5_000, LISTENER, FIRST);
+    const replies = second.replies();
+    turn(5_001, FIRST);
+    replies.push(...second.replies());
+    expect(passed).toEqual([]);
+    expect(replies).toEqual(targets);
+  });
+
+  it('may be the one in which everything is closed', () => {
+    const { http, turn, client } = fixture();
+    client();
+    http.beginTurn(0);
+    http.drain();
+    http.ready(LISTENER, EPOLLIN);
+    http.endTurn();
+    turn(1, LISTENER);
+    expect(http.connections).toBe(0);
+  });
+});
+
+describe('part of a request', () => {
+  it('is kept while the frontend stops, and answered when the rest comes', () => {
+    const { http, turn, client } = fixture();
+    const slow = client();
+    slow.send('Pa');
+    turn(0, LISTENER);
+    http.drain();
+    slow.send('b');
+    turn(1, FIRST);
+    expect(http.connections).toBe(1);
+    slow.send('c.');
+    turn(2, FIRST);
+    expect(slow.replies()).toEqual(['abc', 'end']);
+    expect(http.connections).toBe(0);
+  });
+
+  it('has its own time, however long the one before it took', () => {
+    const { http, turn, client } = fixture();
+    const slow = client();
+    slow.send('Pa');
+    turn(0, LISTENER);
+    slow.send('a.Pb');
+    turn(9_000, FIRST);
+    expect(slow.replies()).toEqual(['aa']);
+    http.tick(10_000);
+    slow.send('b.');
+    turn(10_001, FIRST);
+    expect(slow.replies()).toEqual(['bb']);
+  });
+
+  it('that turns out unusual is not handed over by a frontend that stops', () => {
+    const { http, turn, passed, client } = fixture();
+    const odd = client();
+    odd.send('Pa');
+    turn(0, LISTENER);
+    http.drain();
+    odd.send('b!');
+    turn(1, FIRST);
+    expect(passed).toEqual([]);
+    expect(odd.replies()).toEqual(['end']);
+    expect(http.connections).toBe(0);
+  });
+});

@@ -1,0 +1,275 @@
+/**
+ * The keys that the bus trusts, in one file: an operator, the account that NATS itself speaks in,
+ * and the one that all nodes share. Users are signed by the account; the bus server knows only the
+ * operator, and takes changes of an account while it runs.
+ *
+ * ```
+ * operator --signs--> system account --signs--> a user of a minute, to tell the server of changes
+ *          --signs--> account (with its revocations) --signs--> one user for each node
+ * ```
+ *
+ * `DIR/accounts.json`, mode 0600: seeds of the three keys, the JWTs of operator and accounts, and the
+ * revocations. A revocation is written before the server hears of it, so that a restart of either
+ * keeps it.
+ */
+import { join } from 'node:path';
+import { decode, encodeAccount, encodeOperator, encodeUser } from '@nats-io/jwt';
+import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
+import { z } from 'zod';
+import type { BusCredentials } from '../cluster/nats-link.js';
+import type { Clock } from '../lib/clock.js';
+import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
+import {
+  BusAccountsError,
+  type BusGrant,
+  type BusSigner,
+  checkUserKey,
+  type Revocation,
+  userClaims,
+} from './bus-signer.js';
+
+/** Revocations at one time: each is 80 bytes of an account's JWT, which is one message on the bus. */
+const REVOCATIONS_MAX = 4096;
+/**
+ * A revocation outlives whatever it voids, also what was signed when lifetimes were set longer than
+ * they are now.
+ */
+const REVOCATION_MS_MIN = 90 * 86_400_000;
+const SYSTEM_USER_SECONDS = 60;
+/** Until a server takes a change that it did not take. */
+const RETRY_MS = 5_000;
+
+const fileSchema = z.strictObject({
+  version: z.literal(1),
+  operatorSeed: z.string().startsWith('SO'),
+  systemSeed: z.string().startsWith('SA'),
+  accountSeed: z.string().startsWith('SA'),
+  operatorJwt: z.string(),
+  systemJwt: z.string(),
+  accountJwt: z.string(),
+  /** By the user's public key; milliseconds since 1970. After `until` nothing it voids is good. */
+  revoked: z.record(z.string(), z.strictObject({ atWallMs: z.number(), untilWallMs: z.number() })),
+});
+type AccountsFile = z.output<typeof fileSchema>;
+
+/** What a bus server is configured with. */
+export interface BusTrust {
+  readonly operatorJwt: string;
+  readonly systemAccount: string;
+  readonly systemJwt: string;
+  readonly account: string;
+  /** With its revocations: newer ones are pushed while the server runs. */
+  readonly accountJwt: string;
+}
+
+/** The seeds of a bus, for another minder that is to run a server of the same bus. */
+export interface BusSeeds {
+  readonly operatorSeed: string;
+  readonly systemSeed: string;
+  readonly accountSeed: string;
+}
+
+export interface BusAccountsOptions {
+  /** Where `accounts.json` lies, or is made. */
+  readonly directory: string;
+  /** See `BusSigner`. */
+  readonly lifetimeMsMax: number;
+  /** Keys of an existing bus, when there is no file yet. */
+  readonly seeds?: BusSeeds;
+}
+
+export class BusAccounts implements BusSigner {
+  readonly lifetimeMsMax: number;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #account: KeyPair;
+  #file: AccountsFile;
+  /** Tells the bus servers of a changed account; resolves to false when none could be told. */
+  #push: (accountJwt: string) => Promise<boolean> = async () => false;
+  /** Changes of the account come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+
+  private constructor(path: string, file: AccountsFile, lifetimeMsMax: number, clock: Clock) {
+    this.#path = path;
+    this.#file = file;
+    this.#clock = clock;
+    this.#account = keyPair(file.accountSeed);
+    this.lifetimeMsMax = lifetimeMsMax;
+  }
+
+  /** Loads the keys, or makes them. Throws `BusAccountsError` or `PrivateFileError`. */
+  static async open(
+    { directory, lifetimeMsMax, seeds }: BusAccountsOptions,
+    { clock }: { clock: Clock },
+  ): Promise<BusAccounts> {
+    const path = join(directory, 'accounts.json');
+    const text = readPrivateFile(path);
+    let file: AccountsFile;
+    if (text === undefined) {
+      file = await makeFile(seeds ?? makeSeeds());
+      writePrivateFile(path, JSON.stringify(file));
+    } else {
+      file = parse(text, path);
+    }
+    return new BusAccounts(path, file, lifetimeMsMax, clock);
+  }
+
+  get trust(): BusTrust {
+    const { operatorJwt, systemJwt, accountJwt } = this.#file;
+    const systemAccount = keyPair(this.#file.systemSeed).getPublicKey();
+    const account = this.#account.getPublicKey();
+    return { operatorJwt, systemAccount, systemJwt, account, accountJwt };
+  }
+
+  /** Secret: hands out the whole bus. */
+  get seeds(): BusSeeds {
+    const { operatorSeed, systemSeed, accountSeed } = this.#file;
+    return { operatorSeed, systemSeed, accountSeed };
+  }
+
+  /** Says how running servers are told of changes (`pushAccount`). */
+  onChange(push: (accountJwt: string) => Promise<boolean>): void {
+    this.#push = push;
+  }
+
+  async userJwt(publicKey: string, grant: BusGrant): Promise<string> {
+    checkUserKey(publicKey);
+    const latestMs = this.#clock.wallMs() + this.lifetimeMsMax;
+    const exp = Math.ceil(Math.min(grant.expiresWallMs, latestMs) / 1000);
+    return encodeUser(grant.nodeId, publicKey, this.#account, userClaims(grant), { exp });
+  }
+
+  /**
+   * Takes back every JWT of a public key, here and now: in the file first, then in the servers. When
+   * no server answers, each takes it from the file at its start.
+   */
+  revoke(publicKey: string): Promise<Revocation> {
+    const turn = this.#turn.then(() => this.#revoke(publicKey));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /**
+   * Tells the running servers of the account as it is. What they do not take is offered again every
+   * few seconds, besides that each server starts with it.
+   */
+  async pushAll(): Promise<boolean> {
+    clearTimeout(this.#retry);
+    const { accountJwt } = this.#file;
+    const taken = await this.#push(accountJwt);
+    if (!taken && accountJwt === this.#file.accountJwt) {
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => void this.pushAll(), RETRY_MS).unref();
+    }
+    return taken;
+  }
+
+  /** Ends the attempts to tell servers of changes. */
+  close(): void {
+    clearTimeout(this.#retry);
+    this.#push = async () => true;
+  }
+
+  /** A user of the system account, good for a minute. */
+  async systemCredentials(): Promise<BusCredentials> {
+    const user = createUser();
+    const exp = Math.ceil(this.#clock.wallMs() / 1000) + SYSTEM_USER_SECONDS;
+    const system = keyPair(this.#file.systemSeed);
+    const jwt = await encodeUser('system', user.getPublicKey(), system, {}, { exp });
+    return { jwt, seed: new TextDecoder().decode(user.getSeed()) };
+  }
+
+  async #revoke(publicKey: string): Promise<Revocation> {
+    checkUserKey(publicKey);
+    const nowMs = this.#clock.wallMs();
+    const revoked = Object.fromEntries(
+      Object.entries(this.#file.revoked).filter(([, { untilWallMs }]) => untilWallMs > nowMs),
+    );
+    const keepMs = Math.max(this.lifetimeMsMax, REVOCATION_MS_MIN);
+    revoked[publicKey] = { atWallMs: nowMs, untilWallMs: nowMs + keepMs };
+    if (Object.keys(revoked).length > REVOCATIONS_MAX) {
+      throw new BusAccountsError(
+        'bus_revocations_full',
+        `${REVOCATIONS_MAX} nodes were revoked lately: this one's bus access ends with its ` +
+          'certificate; make a new cluster if that is too late',
+      );
+    }
+    const accountJwt = await signAccount(this.#file, revoked);
+    this.#file = { ...this.#file, accountJwt, revoked };
+    writePrivateFile(this.#path, JSON.stringify(this.#file));
+    const live = await this.pushAll();
+    return { live, effectiveWallMs: this.#clock.wallMs() };
+  }
+}
+
+function makeSeeds(): BusSeeds {
+  const seed = (pair: KeyPair) => new TextDecoder().decode(pair.getSeed());
+  return {
+    operatorSeed: seed(createOperator()),
+    systemSeed: seed(createAccount()),
+    accountSeed: seed(createAccount()),
+  };
+}
+
+async function makeFile(seeds: BusSeeds): Promise<AccountsFile> {
+  const operator = keyPair(seeds.operatorSeed);
+  const system = keyPair(seeds.systemSeed);
+  const operatorJwt = await encodeOperator('trackerbt', operator, {
+    system_account: system.getPublicKey(),
+  });
+  const systemJwt = await encodeAccount(
+    'system',
+    system,
+    { limits: ACCOUNT_LIMITS },
+    { signer: operator },
+  );
+  const accountJwt = await signAccount(seeds, {});
+  return { version: 1, ...seeds, operatorJwt, systemJwt, accountJwt, revoked: {} };
+}
+
+/** No limits but: no leaf nodes, no wildcard exports, no streams. Connections are the server's. */
+const ACCOUNT_LIMITS = {
+  subs: -1,
+  data: -1,
+  payload: -1,
+  imports: 0,
+  exports: 0,
+  wildcards: true,
+  conn: -1,
+  leaf: 0,
+};
+
+async function signAccount(seeds: BusSeeds, revoked: AccountsFile['revoked']): Promise<string> {
+  // A revocation names the second until which what was signed is void, that one included.
+  const revocations = Object.fromEntries(
+    Object.entries(revoked).map(([key, { atWallMs }]) => [key, Math.ceil(atWallMs / 1000)]),
+  );
+  return encodeAccount(
+    'trackerbt',
+    keyPair(seeds.accountSeed),
+    { limits: ACCOUNT_LIMITS, revocations },
+    { signer: keyPair(seeds.operatorSeed) },
+  );
+}
+
+function keyPair(seed: string): KeyPair {
+  return fromSeed(new TextEncoder().encode(seed));
+}
+
+function parse(text: string, path: string): AccountsFile {
+  try {
+    const file = fileSchema.parse(JSON.parse(text));
+    const operator = keyPair(file.operatorSeed).getPublicKey();
+    // Checks the signatures as well.
+    for (const jwt of [file.operatorJwt, file.systemJwt, file.accountJwt]) {
+      if (decode(jwt).iss !== operator) throw new Error('not signed by this operator');
+    }
+    return file;
+  } catch {
+    throw new BusAccountsError(
+      'bus_accounts_damaged',
+      `${path} is damaged: restore it from a backup; without it every node must join anew`,
+    );
+  }
+}

@@ -1,0 +1,165 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../lib/clock.js';
+import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
+import { ControlState } from './control-state.js';
+import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
+import { NodeRegistry } from './node-registry.js';
+
+const A = `n${'a'.repeat(16)}`;
+const B = `n${'b'.repeat(16)}`;
+let directory = '';
+let clock: ManualClock;
+let state: ControlState;
+let registry: NodeRegistry;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  clock = new ManualClock();
+  state = new ControlState({ path: join(directory, 'state.json') }, { clock });
+  registry = new NodeRegistry(
+    { clockOffsetMaxMs: 10_000 },
+    { self: { name: 'minder', software: '1', addresses: [] }, state, clock },
+  );
+  enrolled(A, 'alpha');
+  enrolled(B, 'beta');
+  // Past the first seconds, in which nobody can have been heard.
+  clock.advance(60);
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function enrolled(id: string, name: string): void {
+  state.commit([{ kind: 'node', id, value: nodeRecord(name) }]);
+}
+
+function beat(id: string, over: Partial<Heartbeat> = {}): void {
+  registry.note(id, {
+    version: 1,
+    id,
+    name: 'says so itself',
+    role: 'tracker',
+    state: 'healthy',
+    reason: '',
+    epoch: 1,
+    sequence: 0,
+    wallMs: clock.wallMs(),
+    stamp: 0,
+    root: '0'.repeat(16),
+    peers: 0,
+    swarms: 0,
+    addresses: [],
+    counters: {},
+    links: [],
+    ...over,
+  });
+}
+
+const view = (id: string) => registry.nodes().find((node) => node.id === id)!;
+
+describe('the registry of nodes', () => {
+  it('shows this minder first, and everybody by the name they enrolled with', () => {
+    beat(B);
+    expect(registry.nodes().map(({ name }) => name)).toEqual(['minder', 'alpha', 'beta']);
+    expect(registry.counts()).toMatchObject({ healthy: 2, unreachable: 1 });
+  });
+
+  it('believes what a node says of its state', () => {
+    beat(A, { state: 'joining' });
+    beat(B, { state: 'draining', reason: 'asked to' });
+    expect(view(A)).toMatchObject({ state: 'joining', reason: null });
+    expect(view(B)).toMatchObject({ state: 'draining', reason: 'asked to' });
+  });
+
+  it('calls a node unreachable that is not heard', () => {
+    expect(view(A)).toMatchObject({
+      state: 'unreachable',
+      reason: 'silent',
+      lastHeartbeatMs: null,
+    });
+    beat(A);
+    clock.advance(5);
+    expect(view(A)).toMatchObject({ state: 'healthy', lastHeartbeatMs: 5_000 });
+    clock.advance(1);
+    expect(view(A)).toMatchObject({ state: 'unreachable', reason: 'silent' });
+    beat(A);
+    expect(view(A).state).toBe('healthy');
+  });
+
+  it('gives everybody a few seconds after a start of its own', () => {
+    const fresh = new NodeRegistry(
+      { clockOffsetMaxMs: 10_000 },
+      { self: { name: 'm', software: '1', addresses: [] }, state, clock },
+    );
+    expect(fresh.nodes()[1].state).toBe('joining');
+    clock.advance(6);
+    expect(fresh.nodes()[1].state).toBe('unreachable');
+  });
+
+  it.each([300_000, -300_000])('calls a node unreachable whose clock is %d ms off', (offset) => {
+    beat(A, { wallMs: clock.wallMs() + offset });
+    expect(view(A)).toMatchObject({
+      state: 'unreachable',
+      reason: 'clock',
+      clockOffsetMs: offset,
+    });
+  });
+
+  it('takes no late message for a wrong clock', () => {
+    beat(A);
+    beat(A);
+    beat(A, { wallMs: clock.wallMs() - 20_000 });
+    expect(view(A)).toMatchObject({ state: 'healthy', clockOffsetMs: 0 });
+  });
+
+  it('takes no word from strangers, from the revoked, or from one who speaks for another', () => {
+    beat(`n${'c'.repeat(16)}`);
+    registry.note(A, { ...({} as Heartbeat), id: B, role: 'tracker' });
+    beat(A, { role: 'minder' });
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey: 'U' };
+    state.commit([{ kind: 'revocation', id: B, value }]);
+    beat(B);
+    registry.hear(A, Buffer.from('rubbish'));
+    expect(registry.counters).toEqual({ heartbeats: 0, strangers: 3, revoked: 1, unreadable: 1 });
+    expect(registry.nodes()).toHaveLength(3);
+    expect(view(B)).toMatchObject({ state: 'revoked', peers: 0 });
+  });
+
+  it('shows lag and flow between nodes that are there', () => {
+    beat(A, { counters: { recordsOut: 1_000 } });
+    clock.advance(2);
+    beat(A, { counters: { recordsOut: 3_000 } });
+    beat(B, { links: [[A, 7, 12]] });
+    expect(registry.links()).toEqual([{ from: A, to: B, recordsPerSecond: 1_000, lagMs: 12 }]);
+    expect(view(A).lagMs).toBe(12);
+    expect(view(B).lagMs).toBeNull();
+    // A new process counts from zero.
+    clock.advance(1);
+    beat(A, { epoch: 2, counters: { recordsOut: 5 } });
+    beat(B, { links: [[A, 7, 12]] });
+    expect(registry.links()[0].recordsPerSecond).toBe(0);
+    clock.advance(6);
+    beat(B, { links: [[A, 7, 12]] });
+    expect(registry.links()).toEqual([]);
+  });
+
+  it('finds a node by its id, or by a name that one node has', () => {
+    expect(registry.find(A)).toEqual([A]);
+    expect(registry.find('beta')).toEqual([B]);
+    expect(registry.find('gamma')).toEqual([]);
+    enrolled(`n${'c'.repeat(16)}`, 'beta');
+    expect(registry.find('beta')).toHaveLength(2);
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey: 'U' };
+    state.commit([{ kind: 'revocation', id: B, value }]);
+    expect(registry.find('beta')).toHaveLength(1);
+    expect(registry.find(B)).toEqual([B]);
+  });
+
+  it('forgets what nodes said that are gone', () => {
+    beat(A);
+    state.commit([{ kind: 'node', id: A, value: null }]);
+    registry.sweep();
+    enrolled(A, 'alpha');
+    expect(view(A).lastHeartbeatMs).toBeNull();
+  });
+});

@@ -1,0 +1,48 @@
+/** From what the replicator, the rings and the bus know to what main shows to operators. */
+import type { NatsTransport } from '../cluster/nats-transport.js';
+import type { Origins } from '../cluster/origins.js';
+import type { Replicator } from '../cluster/replicator.js';
+import { type ReplicationMemory, replicationTotals } from '../swarm/replication-memory.js';
+import type { ClusterReport } from './message.js';
+import { VERSION } from './version.js';
+
+export interface ReportSources {
+  readonly replicator: Replicator;
+  readonly transport: NatsTransport;
+  readonly origins: Origins;
+  readonly memory: ReplicationMemory;
+}
+
+export function clusterReport(
+  sources: ReportSources,
+  { isRevoked }: { isRevoked: boolean },
+): ClusterReport {
+  const { replicator, transport, origins, memory } = sources;
+  const { counters, ...view } = replicator.view(VERSION);
+  const names = new Map(view.nodes.map(({ id, name }) => [id, name]));
+  const originNames = Array.from({ length: 1 + origins.size }, (_, slot) => {
+    const id = origins.idOf(slot);
+    return names.get(id) ?? id;
+  });
+  const { lost, ...bus } = transport.counters;
+  const all = {
+    ...counters,
+    ...snakeCased(replicationTotals(memory), 'ring_'),
+    ...snakeCased(bus, 'bus_'),
+    ...snakeCased(lost, 'bus_lost_'),
+  };
+  const [self, ...others] = view.nodes;
+  const nodes = isRevoked
+    ? [{ ...self, state: 'revoked' as const, reason: null }, ...others]
+    : view.nodes;
+  return { view: { ...view, nodes, counters: all }, originNames, caughtUp: replicator.caughtUp };
+}
+
+function snakeCased(counters: object, prefix: string): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(counters).map(([name, count]) => [
+      prefix + name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      Number(count),
+    ]),
+  );
+}

@@ -1,0 +1,25 @@
+/** The store's memory as a tracker's configuration wants it, with what replication needs or without. */
+import type { Config } from '../config/index.js';
+import { reserveStore, type StoreMemory } from '../swarm/layout.js';
+import { reserveReplication } from '../swarm/replication-memory.js';
+import { type Io, threadsMax } from './plan.js';
+
+/** `digestKey` is the cluster's; without one the tracker stands alone. */
+export function reserveTrackerMemory(config: Config, io: Io, digestKey?: Uint8Array): StoreMemory {
+  const { limits, announce, cluster, store } = config;
+  const memory = reserveStore({ ...limits, shards: store.shards });
+  if (digestKey === undefined) return memory;
+  const replication = reserveReplication({
+    limits: memory.limits,
+    threads: threadsMax(config.workers, io),
+    digestKey,
+    tombstonesMax: cluster.tombstonesMax,
+    ringRecords: cluster.changesMax,
+    peerTtlSeconds: announce.peerTtlSeconds,
+    // Only every second refresh is told, and the second one may come late.
+    remoteExtraSeconds: Math.ceil(announce.intervalSeconds * (1 + announce.intervalJitter)),
+    // Otherwise digests would differ by every client that died, for an interval.
+    alignsExpiry: true,
+  });
+  return { ...memory, replication };
+}

@@ -1,0 +1,126 @@
+/**
+ * 64-bit keyed hashes of swarms and peers, the same on every node of a cluster: HalfSipHash-1-3
+ * (Aumasson and Bernstein) with the long output. Clients choose info hashes and ports; without the
+ * key nobody can make a peer whose disappearance a digest would not show.
+ *
+ * ```
+ * swarm   key words 0, 1   message: info hash, five words as the store keeps them
+ * peer    key words 2, 3   message: swarm 8 bytes, wire 6 or 18, tag 1
+ *
+ * tag     bit 0 leecher   bit 1 partial seed   bit 7 the peer as such, whatever its role
+ * ```
+ *
+ * Results are fields, so that nothing is allocated.
+ */
+import { CELLS } from './replication-memory.js';
+
+/** Bytes of a set of cells, a bit each. */
+export const CELL_BITMAP_BYTES = CELLS / 8;
+
+/** The tag of a peer as such: what a tombstone is filed under. */
+export const PEER_TAG = 0x80;
+
+export class DigestHash {
+  /** The swarm last given to `swarm`, low and high half. */
+  swarmLow = 0;
+  swarmHigh = 0;
+  /** The peer last given to `peer`. */
+  low = 0;
+  high = 0;
+  readonly #key: Int32Array;
+  /** The swarm hashed last: most changes come in groups of one swarm. */
+  readonly #last = new Int32Array(5);
+  #known = false;
+
+  /** `key`: four words. */
+  constructor(key: Int32Array) {
+    this.#key = key;
+  }
+
+  /** The digest cell of the swarm last given to `swarm`. */
+  get cell(): number {
+    return this.swarmLow & (CELLS - 1);
+  }
+
+  /** Hashes an info hash, five words at `at`. */
+  swarm(words: Int32Array, at: number): void {
+    const last = this.#last;
+    if (
+      this.#known &&
+      last[0] === words[at] &&
+      last[1] === words[at + 1] &&
+      last[2] === words[at + 2] &&
+      last[3] === words[at + 3] &&
+      last[4] === words[at + 4]
+    ) {
+      return;
+    }
+    for (let i = 0; i < 5; i++) last[i] = words[at + i];
+    this.#known = true;
+    let v0 = this.#key[0];
+    let v1 = this.#key[1] ^ 0xee;
+    let v2 = 0x6c796765 ^ this.#key[0];
+    let v3 = 0x74656462 ^ this.#key[1];
+    // Five words of message, the length, and three rounds for each half.
+    for (let i = 0; i < 12; i++) {
+      const m = i < 5 ? words[at + i] : i === 5 ? 20 << 24 : 0;
+      if (i === 6) v2 ^= 0xee;
+      if (i === 9) {
+        this.swarmLow = v1 ^ v3;
+        v1 ^= 0xdd;
+      }
+      v3 ^= m;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= m;
+    }
+    this.swarmHigh = v1 ^ v3;
+  }
+
+  /** Hashes a peer of that swarm: `count` (odd) 16-bit words of `wire` at `at`, and a tag. */
+  peer(wire: Uint16Array, at: number, count: number, tag: number): void {
+    let v0 = this.#key[2];
+    let v1 = this.#key[3] ^ 0xee;
+    let v2 = 0x6c796765 ^ this.#key[2];
+    let v3 = 0x74656462 ^ this.#key[3];
+    const tail = 2 + (count >>> 1);
+    for (let i = 0; i < tail + 7; i++) {
+      let m = 0;
+      if (i >= 2 && i < tail) m = wire[at + 2 * i - 4] | (wire[at + 2 * i - 3] << 16);
+      else if (i === 0) m = this.swarmLow;
+      else if (i === 1) m = this.swarmHigh;
+      else if (i === tail) m = wire[at + count - 1] | (tag << 16) | ((2 * count + 9) << 24);
+      else if (i === tail + 1) v2 ^= 0xee;
+      else if (i === tail + 4) {
+        this.low = v1 ^ v3;
+        v1 ^= 0xdd;
+      }
+      v3 ^= m;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= m;
+    }
+    this.high = v1 ^ v3;
+  }
+}
+
+/** The tag of a peer in a role. */
+export function roleTag(kind: number, partialSeed: boolean): number {
+  return (kind & 1) | (partialSeed ? 2 : 0);
+}

@@ -1,0 +1,91 @@
+/**
+ * Two trackers and the minder on one side, the third tracker on the other, and nothing in between:
+ * both sides answer their clients, who come and go. When the line is back, all hold the newest word
+ * of each peer, whichever side heard it.
+ *
+ * Needs root, for network namespaces; without it nothing is cut and this is left out.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Cluster, digestOf, nodeSeenBy } from '../support/cluster.js';
+import { CrowdLoad } from '../support/crowd-load.js';
+import { until, within } from '../support/deadline.js';
+import { measured, percentiles, sized } from '../support/long.js';
+import { type Peer, Population } from '../support/population.js';
+import { seededPrng } from '../support/prng.js';
+import { RemoteSite } from '../support/remote-site.js';
+import type { Doors } from '../support/voices.js';
+
+const LIMIT_MS = 60_000;
+const CUT_MS = sized(8_000, 20_000);
+/** Stops of peers that a tracker does not know are on a budget of their address, so there are many. */
+const HOSTS = 24;
+
+let site: RemoteSite | undefined;
+let cluster: Cluster | undefined;
+beforeAll(async () => {
+  if (!RemoteSite.isPossible) return;
+  site = RemoteSite.open(HOSTS);
+  const listen = site.here.map(listenOn);
+  cluster = await Cluster.start({
+    trackers: 2,
+    minder: { host: site.hub },
+    tracker: { http: listen, udp: listen },
+  });
+  const far = site.there.map(listenOn);
+  const admin = listenOn(site.there[0]);
+  await cluster.launch('c', { http: far, udp: far, admin, prefix: site.prefix }).ready();
+});
+afterAll(async () => {
+  await cluster?.close();
+  site?.close();
+});
+
+function listenOn(host: string): string {
+  return host.includes(':') ? `[${host}]:0` : `${host}:0`;
+}
+
+it.skipIf(!RemoteSite.isPossible)('heals: the newest word of each peer wins', async () => {
+  if (site === undefined || cluster === undefined) throw new Error('not set up');
+  const population = new Population(
+    { peers: sized(4_000, 40_000), swarms: 200, hosts: site.clients },
+    seededPrng(),
+  );
+  const [a, b, c] = cluster.trackers;
+  const newHere = new Set(population.peers.filter((_peer, i) => i % 10 === 0));
+  const newThere = new Set(population.peers.filter((_peer, i) => i % 10 === 1));
+  let isCut = false;
+  // Peers that begin while the line is cut stay with one tracker; the others go anywhere.
+  const maySpeak = (peer: Peer, tracker: Doors): boolean => {
+    if (newHere.has(peer)) return isCut && tracker === a;
+    if (newThere.has(peer)) return isCut && tracker === c;
+    return true;
+  };
+  const perSecond = sized(600, 4_000);
+  const load = new CrowdLoad({ perSecond, maySpeak }, population, [a, b, c]);
+  load.start();
+  try {
+    await within(load.progress(4 * perSecond), LIMIT_MS, 'a load');
+    site.cut();
+    isCut = true;
+    const cutMs = performance.now();
+    await until(
+      () => (performance.now() - cutMs > CUT_MS ? true : undefined),
+      2 * CUT_MS,
+      'the time apart',
+    );
+    expect((await digestOf(c)).digest).not.toBe((await digestOf(a)).digest);
+    const seen = await nodeSeenBy(a, 'c');
+    expect([seen?.state, seen?.reason]).toEqual(['unreachable', 'silent']);
+    await within(load.stop(), LIMIT_MS, 'the last answers');
+    expect(load.errors).toEqual([]);
+    site.heal();
+    const equalMs = await cluster.converged();
+    measured(
+      `cut for ${CUT_MS} ms at ${perSecond} words/s: equal ${equalMs.toFixed(0)} ms after it ` +
+        `healed; answers ${percentiles(load.latenciesMs)}`,
+    );
+    await cluster.expectHolds(population);
+  } finally {
+    load.end();
+  }
+});

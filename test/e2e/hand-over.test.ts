@@ -1,0 +1,68 @@
+import { readdirSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../support/deadline.js';
+import { announceTarget, HttpWire, httpGet } from '../support/http-wire.js';
+import { newHash } from '../support/swarms.js';
+import { type LogLine, TrackerProcess } from '../support/tracker-process.js';
+
+let tracker: TrackerProcess | undefined;
+afterEach(async () => {
+  await tracker?.remove();
+  tracker = undefined;
+});
+
+/** Descriptors that the tracker of the last test may have. */
+const DESCRIPTORS = 200;
+const LIMITED = ['sh', '-c', `ulimit -n ${DESCRIPTORS} && exec "$@"`, 'sh'];
+
+function descriptors(): number {
+  return readdirSync(`/proc/${tracker?.child.pid}/fd`).length;
+}
+
+function threads(): number {
+  return readdirSync(`/proc/${tracker?.child.pid}/task`).length;
+}
+
+describe('the thread of the portable HTTP server beside fast workers', () => {
+  it('starts with the first connection that is handed over, and once', async () => {
+    tracker = await TrackerProcess.start({ config: { io: 'fast' } });
+    const { host, port } = tracker.http4;
+    const before = threads();
+    expect((await httpGet(tracker.http4, announceTarget(newHash()))).status).toBe(200);
+    expect(threads()).toBe(before);
+    const post = () => fetch(`http://${host}:${port}/announce`, { method: 'POST' });
+    const posts = async () => {
+      const replies = await Promise.all(Array.from({ length: 8 }, post));
+      expect(replies.map(({ status }) => status)).toEqual(Array(8).fill(405));
+    };
+    await posts();
+    const after = threads();
+    expect(after).toBeGreaterThan(before);
+    await posts();
+    expect(threads()).toBe(after);
+  });
+
+  it('may not start for want of descriptors: plain clients are served, and it tries again', async () => {
+    const config = {
+      io: 'fast',
+      workers: 1,
+      http: { requestTimeoutSeconds: 300, keepAliveSeconds: 300 },
+    };
+    tracker = await TrackerProcess.start({ config, prefix: LIMITED });
+    const { http4 } = tracker;
+    const [unusual, plain] = [await HttpWire.open(http4), await HttpWire.open(http4)];
+    // The system completes the connections that the tracker has no descriptors for.
+    const others = await Promise.all(
+      Array.from({ length: DESCRIPTORS }, () => HttpWire.open(http4)),
+    );
+    const isFull = () => (descriptors() >= DESCRIPTORS ? true : undefined);
+    await until(isFull, 10_000, `${DESCRIPTORS} descriptors`);
+    unusual.send('POST /announce HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n');
+    const isRetried = ({ msg }: LogLine) => msg?.endsWith('trying again') === true;
+    await tracker.waitForLog(isRetried, 10_000, 'the failed start');
+    plain.send(`GET ${announceTarget(newHash())} HTTP/1.1\r\nHost: t\r\n\r\n`);
+    expect((await plain.reply()).status).toBe(200);
+    for (const wire of others) wire.close();
+    expect((await unusual.reply({ limitMs: 30_000 })).status).toBe(405);
+  });
+});
