@@ -28,6 +28,7 @@ export interface CostFigure {
 const WORLD = { torrents: 10_000, peers: 400_000, zipf: 0, seed: 20_260_101 };
 /** Plain refreshes, and one in ten announces from a peer that replaces one that stopped. */
 const CHURNS = [0, 0.1];
+const VIEW_MS = 1_200;
 
 interface Contestant {
   readonly running: Running;
@@ -96,7 +97,7 @@ async function measure(
   options: Parameters<typeof runLoad>[0],
   torrentOf: Uint32Array,
 ): Promise<CostSample> {
-  const told = await changesOf(admin);
+  const before = await countsOf(admin);
   const cpu = [0, 0];
   const { requests, requestsPerSecond } = await runLoad(options, {
     torrentOf,
@@ -104,19 +105,25 @@ async function measure(
       cpu[moment === 'start' ? 0 : 1] = cpuSeconds(running.pid);
     },
   });
-  // The view is a second old at most: a share of all announces since the last look is near enough.
-  const share = ((await changesOf(admin)) - told) / Math.max(1, requests);
+  const after = await countsOf(admin);
   return {
     perSecond: requestsPerSecond,
     perCpuSecond: requests / (cpu[1] - cpu[0]),
-    toldShare: share,
+    toldShare: (after.changes - before.changes) / (after.announces - before.announces),
   };
 }
 
-async function changesOf(admin: string): Promise<number> {
-  const reply = await fetch(`http://${admin}/api/v1/cluster`);
-  const { counters } = (await reply.json()) as { counters: Record<string, number> };
-  return counters.changes ?? 0;
+/** Announces and changes told so far, of a tracker that is idle. */
+async function countsOf(admin: string): Promise<{ announces: number; changes: number }> {
+  // The cluster worker says each second how it stands.
+  await new Promise((resolve) => setTimeout(resolve, VIEW_MS));
+  const [view, stats] = await Promise.all(
+    ['/api/v1/cluster', '/stats.json'].map(async (path) => {
+      const reply = await fetch(`http://${admin}${path}`);
+      return (await reply.json()) as Record<string, Record<string, number>>;
+    }),
+  );
+  return { announces: stats.udp.announces, changes: view.counters.changes ?? 0 };
 }
 
 function medianOf(samples: readonly CostSample[]): CostSample {

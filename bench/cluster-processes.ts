@@ -13,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const MAIN = join(here, '..', 'src', 'main.js');
 const MEMBER = join(here, 'cluster-member.js');
 const READY_MS_MAX = 60_000;
-/** Pages of the main thread of a process are counted under its own number. */
+/** Clock ticks a second in /proc: fixed in the kernel's interface. */
 const TICKS = 100;
 
 const alive = new Set<ChildProcess>();

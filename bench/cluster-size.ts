@@ -34,7 +34,8 @@ const SETTLE_MS_MAX = 60_000;
 /** A rate is kept up when all of it was told, and all is well so soon after the last announce. */
 const SETTLE_MS_GOOD = 500;
 const TOLD_GOOD = 0.97;
-const WARM_UP_MS = 1_000;
+/** New code is compiled meanwhile. */
+const WARM_UP_MS = 2_000;
 
 export async function measureSize(
   count: number,

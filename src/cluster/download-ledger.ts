@@ -11,6 +11,7 @@
  */
 import { Swarm } from '../swarm/layout.js';
 import { Replica } from '../swarm/replica.js';
+import type { CountGossip } from './count-gossip.js';
 import { SELF_SLOT } from './origins.js';
 import type { ReplicationContext } from './replication-context.js';
 
@@ -28,14 +29,16 @@ export type CountTeller = (words: Int32Array, at: number, downloads: number) => 
 export class DownloadLedger {
   readonly #context: ReplicationContext;
   readonly #replica: Replica;
+  readonly #gossip: CountGossip;
   #shard = 0;
   #slot = -1;
   #creditSlots = 0;
   #passes = 0;
   #lastMs: number | undefined;
 
-  constructor(context: ReplicationContext) {
+  constructor(context: ReplicationContext, { gossip }: { readonly gossip: CountGossip }) {
     this.#context = context;
+    this.#gossip = gossip;
     const { store, origins } = context.means;
     this.#replica = new Replica(store, { compareOrigins: origins.compare });
   }
@@ -100,7 +103,10 @@ export class DownloadLedger {
     const { store, counters } = this.#context.means;
     const { index, records } = store;
     if (this.#slot < 0) {
-      if (this.#shard === 0) counters.beginSweep();
+      if (this.#shard === 0) {
+        counters.beginSweep();
+        this.#gossip.begin();
+      }
       this.#slot = index.slotsTotal - 1;
     }
     const base = store.lockShard(this.#shard);
@@ -118,10 +124,14 @@ export class DownloadLedger {
       const count = own + Math.max(0, more);
       const isAsking = this.#passes < PASSES_OF_NOTHING && records[at] > 0;
       if (count > 0 || isAsking) tell(records, record, count);
+      if (records[at] > 0) this.#gossip.take(records, record);
     }
     store.unlockShard(base);
+    const isEnd = this.#slot < 0 && this.#shard === store.limits.shards - 1;
+    this.#gossip.flush(isEnd);
     if (this.#slot >= 0) return;
-    if (++this.#shard < store.limits.shards) return;
+    this.#shard++;
+    if (!isEnd) return;
     this.#shard = 0;
     this.#passes++;
     counters.sweep();

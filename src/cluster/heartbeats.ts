@@ -107,7 +107,9 @@ export class Heartbeats {
     const before = node.heartbeat;
     // The bus may be out of order; what is older says nothing new.
     const isOlder = before?.epoch === heartbeat.epoch && before.sequence > heartbeat.sequence;
-    node.isQuiet = before?.epoch === heartbeat.epoch && before.sequence === heartbeat.sequence;
+    // Its batches may go on: they remind of downloads, which no digest holds.
+    node.isQuiet =
+      before?.epoch === heartbeat.epoch && before.counters.changes === heartbeat.counters.changes;
     if (!isOlder) node.heartbeat = heartbeat;
     const records = (heartbeat.counters.changes ?? 0) - (before?.counters.changes ?? 0);
     const ms = heartbeat.wallMs - (before?.wallMs ?? heartbeat.wallMs);

@@ -20,7 +20,7 @@ export class RemoteNode {
   isCompareDue = false;
   /** When digests of cells were last compared with it. */
   comparedMs = Number.NEGATIVE_INFINITY;
-  /** It published nothing between its last two heartbeats. */
+  /** It heard nothing from clients between its last two heartbeats. */
   isQuiet = false;
   /** Comparing digests with it makes no sense before. */
   compareAfterMs = 0;

@@ -9,6 +9,7 @@ export const TALLY_NAMES = [
   'batchesUnpublished',
   'countsRepeated',
   'countReminders',
+  'countGossip',
   // Receiving.
   'batchesReceived',
   'batchesRepeated',

@@ -20,6 +20,7 @@ import { BatchReceiver } from './batch-receiver.js';
 import { BatchResender } from './batch-resender.js';
 import { ClockCorrection } from './clock-correction.js';
 import { viewCluster } from './cluster-view.js';
+import { CountGossip } from './count-gossip.js';
 import { Dialogues } from './dialogues.js';
 import { DownloadLedger } from './download-ledger.js';
 import { GapRepair } from './gap-repair.js';
@@ -61,8 +62,8 @@ export class Replicator {
   #announced: OwnState | undefined;
   #root = '';
   #rootMs = Number.NEGATIVE_INFINITY;
-  /** What was published at the last two heartbeats. */
-  #sequences: readonly [number, number] = [-1, -2];
+  /** Changes that were drained by the last two heartbeats. */
+  #changes: readonly [number, number] = [-1, -2];
   #isStopped = false;
 
   constructor(options: ReplicatorOptions, means: ReplicatorDependencies) {
@@ -78,7 +79,7 @@ export class Replicator {
     this.#inbox = inbox;
     this.#digest = digest;
     this.#requester = requester;
-    this.#ledger = new DownloadLedger(context);
+    this.#ledger = new DownloadLedger(context, { gossip: new CountGossip(context, { nodes }) });
     this.#publisher = new Publisher(context, { ledger: this.#ledger });
     this.#resender = new BatchResender(context, this.#publisher);
     this.#applier = new WordApplier(context, { inbox, stops: new StopsReply(context) });
@@ -155,7 +156,7 @@ export class Replicator {
     this.#gaps.step();
     this.#requester.step();
     hasMore = this.#donor.step(options.walkPeersPerTick) || hasMore;
-    const isQuiet = this.#sequences[0] === this.#sequences[1];
+    const isQuiet = this.#changes[0] === this.#changes[1];
     hasMore = this.#antiEntropy.step(options.walkPeersPerTick, isQuiet) || hasMore;
     if (this.caughtUp) this.#ledger.step(this.#publisher.tellCount);
     hasMore = this.#stepRemovals() || hasMore;
@@ -212,7 +213,7 @@ export class Replicator {
     this.#nodes.expire();
     this.#clock.update();
     const { sequence } = this.#publisher;
-    this.#sequences = [sequence, this.#sequences[0]];
+    this.#changes = [this.#context.tally.changes, this.#changes[0]];
     this.#heartbeats.send(this.#state(), sequence);
   }
 

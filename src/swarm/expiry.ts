@@ -3,10 +3,9 @@
  * without peers for long.
  */
 import { Global, Shard, Swarm } from './layout.js';
-import { PeerFlag } from './leaf.js';
 import { ageSeconds } from './peer-age.js';
 import type { SwarmStore } from './swarm-store.js';
-import { sweepLeaf } from './sweep.js';
+import { isOver, sweepLeaf } from './sweep.js';
 import { type StoreVisitor, StoreWalk } from './walk.js';
 
 export interface ExpiryOptions {
@@ -31,12 +30,9 @@ export class Expiry implements StoreVisitor {
   constructor(store: SwarmStore, options: ExpiryOptions) {
     this.#store = store;
     this.#options = options;
-    const { replication } = store;
     this.#isGone = (stamp, seenAndFlags) => {
       const age = ageSeconds(store.seconds, seenAndFlags);
-      if (replication === undefined) return age > options.peerTtlSeconds;
-      const origin = (seenAndFlags >>> 16) & PeerFlag.origin;
-      return replication.isOver(origin, age, stamp, store.stamp);
+      return isOver(store, seenAndFlags >>> 16, age, stamp, options.peerTtlSeconds);
     };
   }
 

@@ -20,7 +20,7 @@ import {
   VERSION,
 } from './snapshot-format.js';
 import type { SwarmStore } from './swarm-store.js';
-import { lifeSeconds } from './sweep.js';
+import { isOver } from './sweep.js';
 
 export interface LoadResult {
   /** Peers stored. */
@@ -221,14 +221,14 @@ class Loader implements EntryVisitor {
     for (let i = 0; i < count; i++, at += wireBytes + PEER_META_BYTES) {
       const age = payload.readUInt16LE(at + wireBytes + 4) + this.#downSeconds;
       const flags = payload.readUInt16LE(at + wireBytes + 6);
-      if (age > lifeSeconds(store, flags << 16, this.#peerTtlSeconds)) {
+      const stamp = payload.readInt32LE(at + wireBytes);
+      if (isOver(store, flags, age, stamp, this.#peerTtlSeconds)) {
         this.result.expired++;
         continue;
       }
       // Made for the first peer that lives: a swarm of ghosts needs no record.
       if (record < 0) record = store.findOrCreate(shard, this.#hash, this.#infoHash);
       for (let b = 0; b < wireBytes; b++) this.#wireBytes[b] = payload[at + b];
-      const stamp = payload.readInt32LE(at + wireBytes);
       const seenAndFlags = ((store.seconds - age) & 0xffff) | (flags << 16);
       if (record >= 0 && store.restore(shard, record, kind, this.#wire, stamp, seenAndFlags)) {
         this.result.peers++;

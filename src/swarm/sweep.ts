@@ -34,16 +34,16 @@ export function sweepLeaf(
 }
 
 /**
- * Seconds that a peer lives at most, by its second meta word. A tracker that stands alone, perhaps
- * once part of a cluster, takes all peers for its own.
+ * Whether the time of a peer is over, by its flags, the seconds since it was heard of, and its stamp.
+ * A tracker that stands alone, perhaps once part of a cluster, takes all peers for its own.
  */
-export function lifeSeconds(
-  { replication }: SwarmStore,
-  seenAndFlags: number,
+export function isOver(
+  { replication, stamp: now }: SwarmStore,
+  flags: number,
+  age: number,
+  stamp: number,
   peerTtlSeconds: number,
-): number {
-  if (replication === undefined) return peerTtlSeconds;
-  const origin = (seenAndFlags >>> 16) & PeerFlag.origin;
-  if (origin === 0 && !replication.memory.alignsExpiry) return peerTtlSeconds;
-  return replication.memory.remoteTtlSeconds;
+): boolean {
+  if (replication === undefined) return age > peerTtlSeconds;
+  return replication.isOver(flags & PeerFlag.origin, age, stamp, now);
 }

@@ -75,5 +75,9 @@ export const MADV_HUGEPAGE = 14;
 /** Error numbers that our loops tell apart. Names of all of them: `errorName`. */
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const ENFILE = 23;
+export const EMFILE = 24;
 export const EBADF = 9;
+export const ENOBUFS = 105;
 export const EINPROGRESS = 115;

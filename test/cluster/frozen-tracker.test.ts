@@ -23,7 +23,11 @@ afterAll(async () => {
 
 it('holds nobody up, and mends itself afterwards', async () => {
   const population = new Population(
-    { peers: sized(5_000, 100_000), swarms: 300, hosts: ['127.0.0.2', '::1', '127.0.0.3'] },
+    {
+      peers: sized(5_000, 100_000),
+      swarms: sized(1_000, 10_000),
+      hosts: ['127.0.0.2', '::1', '127.0.0.3'],
+    },
     seededPrng(),
   );
   const perSecond = sized(1_000, 20_000);

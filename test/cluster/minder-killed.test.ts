@@ -23,7 +23,11 @@ afterAll(async () => {
 
 it('are done without for a while', async () => {
   const population = new Population(
-    { peers: sized(5_000, 50_000), swarms: 300, hosts: ['127.0.0.2', '::1', '127.0.0.3'] },
+    {
+      peers: sized(5_000, 50_000),
+      swarms: sized(1_000, 10_000),
+      hosts: ['127.0.0.2', '::1', '127.0.0.3'],
+    },
     seededPrng(),
   );
   const perSecond = sized(1_000, 10_000);

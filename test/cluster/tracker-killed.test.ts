@@ -25,7 +25,11 @@ afterAll(async () => {
 
 it('is missed by nobody, and comes back as one of them', async () => {
   const population = new Population(
-    { peers: sized(5_000, 50_000), swarms: 300, hosts: ['127.0.0.2', '::1', '127.0.0.3'] },
+    {
+      peers: sized(5_000, 50_000),
+      swarms: sized(1_000, 10_000),
+      hosts: ['127.0.0.2', '::1', '127.0.0.3'],
+    },
     seededPrng(),
   );
   const perSecond = sized(1_000, 10_000);
@@ -35,7 +39,10 @@ it('is missed by nobody, and comes back as one of them', async () => {
     await within(load.progress(3 * perSecond), LIMIT_MS, 'a load');
     const victim = cluster.trackers[2];
     const [a, b] = cluster.trackers;
+    population.mayComplete = false;
+    await within(load.progress(perSecond), LIMIT_MS, 'answers of all');
     await within(load.kill(victim, DOUBTFUL_MS), LIMIT_MS, 'its clients to go elsewhere');
+    population.mayComplete = true;
     await within(load.progress(2 * perSecond), LIMIT_MS, 'answers of the others');
     const startMs = performance.now();
     const back = await cluster.restart(victim);

@@ -4,10 +4,25 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { announceCommand } from '../../src/cli/announce.js';
 import { configCommand } from '../../src/cli/config.js';
+import { minderCommand } from '../../src/cli/minder.js';
+import { nodesCommand } from '../../src/cli/nodes.js';
+import { revokeCommand } from '../../src/cli/revoke.js';
 import { scrapeCommand } from '../../src/cli/scrape.js';
+import { tokenCommand } from '../../src/cli/token.js';
 import { trackerCommand } from '../../src/cli/tracker.js';
 import type { Sources } from './rules.js';
 import { ROOT, readTree } from './tree.js';
+
+const COMMANDS = [
+  trackerCommand,
+  minderCommand,
+  tokenCommand,
+  nodesCommand,
+  revokeCommand,
+  announceCommand,
+  scrapeCommand,
+  configCommand,
+];
 
 const tree = readTree();
 const documents = new Map([...tree].filter(([path]) => path.endsWith('.md')));
@@ -100,11 +115,12 @@ describe('README', () => {
     expect(firstScreen).toMatch(/!\[[^\]]+\]\([^)]+\.svg\)/);
   });
 
-  it('tells with the configuration document every flag that help prints', () => {
+  it('tells, with the other documents for operators, every flag that help prints', () => {
     const silent = { write: () => true };
-    const text = readme + (documents.get('docs/configuration.md') ?? '');
+    const others = ['docs/configuration.md', 'docs/operations.md'];
+    const text = readme + others.map((path) => documents.get(path) ?? '').join('');
     const io = { stdout: silent, stderr: silent, env: {}, onStopSignal: () => {}, exit: () => {} };
-    for (const make of [trackerCommand, announceCommand, scrapeCommand, configCommand]) {
+    for (const make of COMMANDS) {
       const command = make(io);
       expect(missingFlags(command, text), `trackerbt ${command.name()}`).toEqual([]);
     }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ADMIN_ERRORS } from '../../src/admin/admin-error.js';
+import { ENROLMENT_REFUSALS } from '../../src/protocol/cluster/enrolment.js';
 import { FAILURES, Failure } from '../../src/protocol/failure.js';
 import type { Sources } from './rules.js';
 import { readTree } from './tree.js';
@@ -9,7 +10,7 @@ const tree = readTree();
 /** The cells of all table rows below a heading of level two, without the head and its rule. */
 function rows(document: string, heading: string): string[][] {
   const section = document.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
-  if (section === undefined) throw new Error(`docs/errors.md has no section '${heading}'`);
+  if (section === undefined) throw new Error(`the document has no section '${heading}'`);
   return section
     .split('\n')
     .filter((line) => /^\| *[`\d]/.test(line))
@@ -72,6 +73,14 @@ describe('docs/errors.md', () => {
       return unquote(cells[0]);
     });
     expect([...listed].sort()).toEqual(declaredCodes(tree));
+  });
+});
+
+describe('docs/operations.md', () => {
+  it('says what to do about every refusal of a minder', () => {
+    const table = rows(tree.get('docs/operations.md') ?? '', 'When a node is refused');
+    const listed = table.filter((cells) => cells.length === 3).map(([code]) => unquote(code));
+    expect([...listed].sort()).toEqual([...ENROLMENT_REFUSALS].sort());
   });
 });
 

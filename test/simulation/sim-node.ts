@@ -79,6 +79,7 @@ export class SimNode {
       ringRecords,
       peerTtlSeconds,
       remoteExtraSeconds: intervalSeconds,
+      alignsExpiry: true,
     });
     // The store's own keys are random, and decide in which order it is walked.
     const hashKeys = Int32Array.of(random.next(), random.next());

@@ -30,9 +30,9 @@ const peers = new Map<string, boolean>();
 const completedOnce = new Set<string>();
 let completed = 0;
 for (let step = 0; step < task.steps; step++) {
-  // Time goes on, so that a peer that comes back is newer than its stop without a tombstone, too:
-  // with hundreds of thousands of them, a few are evicted.
-  store.setTime(1_000, 1_000_000 + step);
+  // Each step has a stamp of its own, so that a peer that comes back is newer than its stop without
+  // a tombstone, too: with hundreds of thousands of them, a few are evicted.
+  store.setTime(1_000, 1_000_000 + 16 * step);
   const swarm = Math.floor(task.swarms * (random.next() / 2 ** 32) ** 2);
   const host = random.below(task.hostsPerThread);
   query.infoHash.fill(swarm);

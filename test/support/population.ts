@@ -13,8 +13,9 @@ export interface Peer {
   readonly host: string;
   readonly port: number;
   role: PeerRole;
-  /** It said `completed`, which counts once. */
+  /** It said `completed` since it began, and ever: a test can tell how often that counts if it is once. */
   completed: boolean;
+  hasCompleted: boolean;
   /** Where it said its last word, and when that was answered; free for the next word after that. */
   tracker: number;
   answeredMs: number;
@@ -46,6 +47,8 @@ const PORTS_COUNT = 50_000;
 
 export class Population {
   readonly peers: Peer[] = [];
+  /** Off while a tracker may die: it may have saved a download that it has told to nobody. */
+  mayComplete = true;
   readonly hashes: readonly Buffer[];
   /** Of a peer that stopped a completed download counts for ever. */
   readonly #downloads = new Map<string, number>();
@@ -64,6 +67,7 @@ export class Population {
         port: PORTS_FROM + Math.floor(i / (swarms * hosts.length)),
         role: 'absent',
         completed: false,
+        hasCompleted: false,
         tracker: -1,
         answeredMs: 0,
         isBusy: false,
@@ -79,8 +83,9 @@ export class Population {
       return { peer, event, left: 1 };
     }
     peer.role = event === 'completed' ? 'seeder' : role;
-    if (event === 'completed' && !peer.completed) {
+    if (event === 'completed' && !peer.hasCompleted) {
       peer.completed = true;
+      peer.hasCompleted = true;
       const key = peer.infoHash.toString('hex');
       this.#downloads.set(key, 1 + (this.#downloads.get(key) ?? 0));
     }
@@ -102,7 +107,9 @@ export class Population {
     }
     const dice = prng.below(6);
     if (dice === 0) return this.say(peer, 'stopped');
-    if (dice === 1 && peer.role === 'leecher') return this.say(peer, 'completed');
+    if (dice === 1 && peer.role === 'leecher' && !peer.hasCompleted && this.mayComplete) {
+      return this.say(peer, 'completed');
+    }
     return this.say(peer, 'refresh');
   }
 

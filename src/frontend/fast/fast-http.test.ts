@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Endpoint } from '../../lib/endpoint.js';
 import { Epoll } from '../../sys/epoll.js';
-import { EAGAIN, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
+import { EAGAIN, EMFILE, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
 import { PinnedMemory } from '../../sys/pinned-memory.js';
 import { openTcpConnection } from '../../sys/socket.js';
 import { readBoundAddress } from '../../sys/socket-address.js';
+import type { Sys } from '../../sys/sys.js';
 import { endpointOf, LOOPBACK, testSys } from '../../sys/sys.testing.js';
 import { FrontendCounters } from '../counters.js';
 import type { HttpBatchHandler } from '../handler.js';
@@ -89,15 +90,20 @@ class Client {
 }
 
 /** A frontend without a loop: the test says what is ready. */
-function fixture(connectionsMax = 4) {
+function fixture(connectionsMax = 4, system: Sys = sys) {
   let listener = -1;
+  /** What the listener was watched for after the start. */
+  const listened: number[] = [];
   const loop = {
     register: () => 0,
     watch: (_: number, fd: number, __: number, local: number) => {
       if (local === LISTENER) listener = fd;
       return 0;
     },
-    rewatch: () => 0,
+    rewatch: (_: number, __: number, events: number, local: number) => {
+      if (local === LISTENER) listened.push(events);
+      return 0;
+    },
     epoll: { remove: () => 0 },
   };
   const passed: string[] = [];
@@ -114,7 +120,7 @@ function fixture(connectionsMax = 4) {
       blocksMax: 4,
     },
     {
-      sys,
+      sys: system,
       loop: loop as unknown as SocketLoop,
       handler: new EchoHandler(),
       parser: new LetterParser(),
@@ -139,7 +145,7 @@ function fixture(connectionsMax = 4) {
     for (const local of ready) http.ready(local, EPOLLIN);
     http.endTurn();
   };
-  return { http, turn, passed, client: () => new Client(address) };
+  return { http, turn, passed, listened, client: () => new Client(address) };
 }
 
 const LISTENER = 0;
@@ -174,6 +180,31 @@ describe('a turn of the loop', () => {
     http.endTurn();
     turn(1, LISTENER);
     expect(http.connections).toBe(0);
+  });
+});
+
+describe('a listener', () => {
+  it('is left alone until the next tick when there are no descriptors', () => {
+    const results = [-EMFILE];
+    const system = new Proxy(sys, {
+      get: (target, name: keyof Sys) => {
+        const value = target[name];
+        if (typeof value !== 'function') return value;
+        const call = value.bind(target) as (...args: unknown[]) => number;
+        if (name !== 'accept4') return call;
+        return (...args: unknown[]) => results.shift() ?? call(...args);
+      },
+    });
+    const { http, turn, listened, client } = fixture(4, system);
+    const waiting = client();
+    waiting.send('Pa.');
+    turn(0, LISTENER);
+    expect(listened).toEqual([0]);
+    http.tick(1_000);
+    http.tick(2_000);
+    expect(listened).toEqual([0, EPOLLIN]);
+    turn(2_001, LISTENER);
+    expect(waiting.replies()).toEqual(['a']);
   });
 });
 

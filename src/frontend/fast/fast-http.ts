@@ -7,11 +7,22 @@
  * replies  [ head, body ][ head, body ] ...  of pipelined requests, sent with one call (ReplyWriter)
  * ```
  */
-import { EAGAIN, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../sys/linux.js';
-import { acceptConnection, openTcpListener } from '../../sys/socket.js';
+import {
+  EAGAIN,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+} from '../../sys/linux.js';
+import { acceptConnection } from '../../sys/socket.js';
 import { SocketAddress } from '../../sys/socket-address.js';
 import type { Sys } from '../../sys/sys.js';
-import { check } from '../../sys/sys-error.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { HTTP_BODY_BYTES_MAX, type HttpBatchHandler } from '../handler.js';
 import { BlockPool } from './block-pool.js';
@@ -21,6 +32,7 @@ import { Head, type HeadParser } from './head-parser.js';
 import { ReplyWriter } from './reply-writer.js';
 import { RequestBatch } from './request-batch.js';
 import type { SocketLoop, Watcher } from './socket-loop.js';
+import { TcpListeners } from './tcp-listeners.js';
 
 /** Numbers below it are listeners, others connections. */
 const CONNECTION_LOCAL = 256;
@@ -34,6 +46,8 @@ const HALF_OPEN_GRACE_MS = 1_000;
 /** What accepting one connection gives instead of a slot. */
 const NONE_WAITS = -1;
 const NOT_TAKEN = -2;
+/** Errors that say that nothing is left for another connection. */
+const LACKS: ReadonlySet<number> = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
 
 export class FastHttp implements Watcher {
   readonly #options: FastHttpOptions;
@@ -45,7 +59,7 @@ export class FastHttp implements Watcher {
   readonly #counters: FrontendCounters;
   readonly #open: Int32Array;
   readonly #watcher: number;
-  readonly #listeners: number[] = [];
+  readonly #listeners: TcpListeners;
   readonly #slots: ConnectionSlots;
   readonly #blocks: BlockPool;
   readonly #batch: RequestBatch;
@@ -69,26 +83,14 @@ export class FastHttp implements Watcher {
     this.#counters = dependencies.counters;
     this.#open = dependencies.open;
     this.#watcher = loop.register(this);
+    this.#listeners = new TcpListeners({ sys, loop, watcher: this.#watcher });
     this.#slots = new ConnectionSlots(options.connectionsMax);
     this.#blocks = new BlockPool(sys, HTTP_BODY_BYTES_MAX, options.blocksMax);
     this.#batch = new RequestBatch(options.headerBytesMax, dependencies);
     this.#replies = new ReplyWriter(sys, dependencies);
     this.#name = new SocketAddress(sys);
     try {
-      for (const { local, scope } of options.addresses) {
-        const { backlog } = options;
-        const scoped = scope === undefined ? {} : { scope };
-        const fd = openTcpListener(sys, {
-          local,
-          backlog,
-          reusePort: true,
-          plainCongestionControl: true,
-          ...scoped,
-        });
-        this.#listeners.push(fd);
-        const number = this.#listeners.length - 1;
-        check(loop.watch(this.#watcher, fd, EPOLLIN, number), 'epoll_ctl');
-      }
+      this.#listeners.open(options);
     } catch (error) {
       this.close();
       throw error;
@@ -111,7 +113,8 @@ export class FastHttp implements Watcher {
     }
     if (local < CONNECTION_LOCAL) {
       // Closed in this very turn.
-      if (local < this.#listeners.length) this.#accept(this.#listeners[local]);
+      const { fds } = this.#listeners;
+      if (local < fds.length) this.#accept(fds[local]);
       return;
     }
     const slot = local - CONNECTION_LOCAL;
@@ -128,8 +131,9 @@ export class FastHttp implements Watcher {
     this.#answerAll();
   }
 
-  /** Ends what takes too long. */
+  /** Ends what takes too long, and looks again for who waits. */
   tick(nowMs: number): void {
+    this.#listeners.resume();
     const slots = this.#slots;
     for (let slot = 0; slot < slots.highest; slot++) {
       if (slots.fd[slot] < 0) continue;
@@ -151,7 +155,7 @@ export class FastHttp implements Watcher {
   drain(): void {
     this.#answerAll();
     this.#stopping = true;
-    for (const fd of this.#listeners.splice(0)) this.#sys.close(fd);
+    this.#listeners.close();
     const slots = this.#slots;
     for (let slot = 0; slot < slots.highest; slot++) {
       const phase = slots.phase[slot];
@@ -162,7 +166,7 @@ export class FastHttp implements Watcher {
 
   close(): void {
     this.#batch.count = 0;
-    for (const fd of this.#listeners.splice(0)) this.#sys.close(fd);
+    this.#listeners.close();
     for (let slot = 0; slot < this.#slots.highest; slot++) {
       if (this.#slots.fd[slot] >= 0) this.#close(slot);
     }
@@ -196,7 +200,10 @@ export class FastHttp implements Watcher {
     const counters = this.#counters;
     const fd = acceptConnection(this.#sys, listener, this.#name);
     if (fd < 0) {
-      if (fd !== -EAGAIN) counters.count(FrontendCounter.httpAcceptErrors);
+      if (fd === -EAGAIN) return NONE_WAITS;
+      counters.count(FrontendCounter.httpAcceptErrors);
+      // Of other errors the one connection was the reason, and it is gone.
+      if (LACKS.has(-fd)) this.#listeners.pause();
       return NONE_WAITS;
     }
     counters.count(FrontendCounter.httpConnectionsTotal);
@@ -489,6 +496,3 @@ export class FastHttp implements Watcher {
     Atomics.sub(this.#open, 0, 1);
   }
 }
-
-/** `how` of shutdown: no more from us. */
-const SHUT_WR = 1;
