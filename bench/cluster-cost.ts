@@ -9,12 +9,22 @@ import { runLoad } from '../src/load/run-load.js';
 import { readAffinity, setAffinity } from '../src/sys/affinity.js';
 import { loadSys } from '../src/sys/load-sys.js';
 import type { ClusterBenchOptions } from './cluster.js';
-import { cpuSeconds, Minder, Running, temporaryFolder } from './cluster-processes.js';
+import {
+  cpuSeconds,
+  Minder,
+  Running,
+  temporaryFolder,
+  threadsSeconds,
+} from './cluster-processes.js';
 import type { Say } from './compare.js';
 
 export interface CostSample {
   readonly perSecond: number;
   readonly perCpuSecond: number;
+  /** The same of the thread that serves sockets alone. */
+  readonly perWorkerSecond: number;
+  /** Share of its core that the tracker used: well below 1, requests a second say little. */
+  readonly busy: number;
   /** Changes told for each announce; 0 of a tracker alone. */
   readonly toldShare: number;
 }
@@ -99,16 +109,23 @@ async function measure(
 ): Promise<CostSample> {
   const before = await countsOf(admin);
   const cpu = [0, 0];
+  const threads = [new Map<number, number>(), new Map<number, number>()];
   const { requests, requestsPerSecond } = await runLoad(options, {
     torrentOf,
     onMeasure: (moment) => {
-      cpu[moment === 'start' ? 0 : 1] = cpuSeconds(running.pid);
+      const i = moment === 'start' ? 0 : 1;
+      cpu[i] = cpuSeconds(running.pid);
+      threads[i] = threadsSeconds(running.pid);
     },
   });
   const after = await countsOf(admin);
+  // The one that did most.
+  const worker = Math.max(...[...threads[1]].map(([id, end]) => end - (threads[0].get(id) ?? 0)));
   return {
     perSecond: requestsPerSecond,
     perCpuSecond: requests / (cpu[1] - cpu[0]),
+    perWorkerSecond: requests / worker,
+    busy: ((cpu[1] - cpu[0]) * requestsPerSecond) / requests,
     toldShare: (after.changes - before.changes) / (after.announces - before.announces),
   };
 }
@@ -134,6 +151,8 @@ function medianOf(samples: readonly CostSample[]): CostSample {
   return {
     perSecond: median(({ perSecond }) => perSecond),
     perCpuSecond: median(({ perCpuSecond }) => perCpuSecond),
+    perWorkerSecond: median(({ perWorkerSecond }) => perWorkerSecond),
+    busy: median(({ busy }) => busy),
     toldShare: median(({ toldShare }) => toldShare),
   };
 }

@@ -24,6 +24,8 @@ const RATE_TARGET = 200_000;
 const RATE_TARGET_MEMBERS = 4;
 const COST_TARGET = 0.1;
 const JOIN_TARGET_SECONDS = 5;
+const BUSY_MIN = 0.9;
+const RATES = ['perSecond', 'perCpuSecond', 'perWorkerSecond'] as const;
 
 export function clusterReport(figures: ClusterFigures, context: ClusterContext): string {
   const lines = [
@@ -87,20 +89,22 @@ function costSection(cost: readonly CostFigure[], { rounds, seconds }: ClusterCo
   const lines = [
     '## What it costs the announce path',
     '',
-    `UDP announces of 30 peers, 400,000 peers in 10,000 swarms, medians of ${rounds} rounds of ${seconds} s, by turns. The tracker with all its threads is pinned to the first core; load generator, minder and bus are on the last. There is no other tracker: what others take in is their cost, and the table above has it.`,
+    `UDP announces of 30 peers, 400,000 peers in 10,000 swarms, medians of ${rounds} rounds of ${seconds} s, by turns. The tracker with all its threads is pinned to the first core; load generator, minder and bus are on the last. So the cluster worker takes its time from the socket worker's core, as on a machine whose cores are all busy; where there is one to spare, only the socket worker's own time counts. There is no other tracker: what others take in is their cost, and the table above has it.`,
     '',
-    '| work | | requests/s | per server CPU s | told, of announces |',
-    '|---|---|---|---|---|',
+    '| work | | requests/s | per server CPU s | per CPU s of the socket worker | server busy | told, of announces |',
+    '|---|---|---|---|---|---|---|',
   ];
   for (const { churn, alone, joined } of cost) {
     const work = churn === 0 ? 'refreshes' : `${100 * churn} % churn`;
-    const of = (name: string, { perSecond, perCpuSecond, toldShare }: typeof alone) =>
-      row([work, name, count(perSecond), count(perCpuSecond), `${Math.round(100 * toldShare)} %`]);
-    const change = (key: 'perSecond' | 'perCpuSecond') => percent(joined[key] / alone[key] - 1);
+    const of = (name: string, sample: typeof alone) => {
+      const rates = RATES.map((key) => count(sample[key]));
+      return row([work, name, ...rates, whole(sample.busy), whole(sample.toldShare)]);
+    };
+    const changes = RATES.map((key) => percent(joined[key] / alone[key] - 1));
     lines.push(
       of('alone', alone),
       of('joined', joined),
-      row([work, 'difference', change('perSecond'), change('perCpuSecond'), '']),
+      row([work, 'difference', ...changes, '', '']),
     );
   }
   return [...lines, ''];
@@ -118,8 +122,12 @@ function targetSection({ sizes, join, cost }: ClusterFigures): string[] {
     lines.push(row(['records/s among 4 trackers', target, count(best), verdict(met)]));
   }
   for (const { churn, alone, joined } of cost ?? []) {
-    const lost = 1 - joined.perSecond / alone.perSecond;
-    const what = `throughput that replication costs, ${churn === 0 ? 'refreshes' : 'with churn'}`;
+    // Where something else took the core meanwhile, only processor time compares.
+    const isBusy = Math.min(alone.busy, joined.busy) >= BUSY_MIN;
+    const key = isBusy ? 'perSecond' : 'perCpuSecond';
+    const lost = 1 - joined[key] / alone[key];
+    const measure = isBusy ? 'throughput' : 'requests per CPU second';
+    const what = `${measure} that replication costs, ${churn === 0 ? 'refreshes' : 'with churn'}`;
     lines.push(
       row([what, `<= ${percent(COST_TARGET)}`, percent(lost), verdict(lost <= COST_TARGET)]),
     );
@@ -136,6 +144,10 @@ function targetSection({ sizes, join, cost }: ClusterFigures): string[] {
 
 function row(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
+}
+
+function whole(share: number): string {
+  return `${Math.round(100 * share)} %`;
 }
 
 function percent(share: number): string {

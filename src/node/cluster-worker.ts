@@ -72,7 +72,6 @@ class ClusterWorker implements RunningWorker {
   #revision: number;
   #timer: NodeJS.Timeout | undefined;
   #reportMs = 0;
-  #saveMs = 0;
   /** When something was last told or heard. */
   #busyMs = 0;
   #isStopped = false;
@@ -154,7 +153,6 @@ class ClusterWorker implements RunningWorker {
     });
     this.#replicator.start();
     this.#keeper.start();
-    this.#saveMs = this.#context.clock.monotonicMs() + 1000 * this.#task.saveSeconds;
     this.#plan(TICK_MS);
     this.#report();
     this.#context.send({ type: 'started', started: {} });
@@ -162,6 +160,8 @@ class ClusterWorker implements RunningWorker {
 
   hear(message: MainMessage): void {
     if (message.type === 'addresses') this.#addresses.push(...message.addresses);
+    // At the next start these counts are believed over the store's: they must not be older.
+    if (message.type === 'storeSaved') this.#saveDownloads();
   }
 
   async stop(): Promise<void> {
@@ -186,10 +186,6 @@ class ClusterWorker implements RunningWorker {
     const hasNews = this.#replicator.caughtUp && !this.#saidCaughtUp;
     if (nowMs >= this.#reportMs || hasNews) this.#report();
     this.#checkMembership(nowMs);
-    if (nowMs >= this.#saveMs) {
-      this.#saveMs = nowMs + 1000 * this.#task.saveSeconds;
-      this.#saveDownloads();
-    }
     // Between two ticks messages are let in, however much there is to do.
     const isIdle = nowMs - this.#busyMs > IDLE_AFTER_MS;
     this.#plan(hasMore ? 0 : isIdle ? IDLE_TICK_MS : TICK_MS);

@@ -81,7 +81,6 @@ export class Membership {
       node: describe(this.#config),
       keyRing,
       settings: this.#config.cluster,
-      saveSeconds: this.#config.store.saveSeconds,
       preload: this.#config.user !== '',
     };
   }

@@ -52,5 +52,7 @@ export type MainMessage =
   | { readonly type: 'stop' }
   /** To an HTTP worker, once it serves: where connections come from that others accepted. */
   | { readonly type: 'adopt'; readonly ends: readonly HandOverEnd[] }
+  /** To the cluster worker: the store was saved, so save what belongs to it. */
+  | { readonly type: 'storeSaved' }
   /** To the cluster worker, once: URLs at which clients reach this tracker. */
   | { readonly type: 'addresses'; readonly addresses: readonly string[] };

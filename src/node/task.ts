@@ -99,7 +99,6 @@ export interface ClusterTask extends CommonTask {
   readonly node: NodeDescription;
   readonly keyRing: SharedArrayBuffer;
   readonly settings: Config['cluster'];
-  readonly saveSeconds: number;
   /** Our own files will be out of reach later. */
   readonly preload: boolean;
 }

@@ -316,8 +316,10 @@ export class TrackerNode {
     this.#source?.noteSave(report);
     const { ok, reason, ...figures } = report;
     this.#saved = ok;
-    if (ok) this.#logger.debug(figures, 'saved');
-    else this.#logger.error({ reason }, 'saving the store failed; the last good file is kept');
+    if (ok) {
+      this.#cluster?.tell({ type: 'storeSaved' });
+      this.#logger.debug(figures, 'saved');
+    } else this.#logger.error({ reason }, 'saving the store failed; the last good file is kept');
   }
 
   /** A worker died: the process goes down, with its name and reason, after saving what can be saved. */

@@ -1,6 +1,7 @@
 /**
  * Real clients that know different trackers of a cluster find each other: the seeder knows one, the
- * leecher another, and nothing else could have connected them (see test/e2e/clients.test.ts).
+ * leecher another, and nothing else could have connected them (see test/e2e/clients.test.ts). All pairs
+ * at a time: clients take a quarter of a minute to trust each other, whatever the tracker does.
  */
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { aria2 } from '../support/clients/aria2.js';
@@ -42,7 +43,7 @@ function announceUrl(tracker: TrackerProcess, protocol: Protocol, family: Family
 }
 
 describe('a seeder of one tracker and a leecher of another', () => {
-  it.each(
+  it.concurrent.each(
     CASES.map(
       ([protocol, family, seeder, leecher]) =>
         [

@@ -58,10 +58,9 @@ it('holds nobody up, and mends itself afterwards', async () => {
     );
     const seen = await nodeSeenBy(a, 'b');
     expect([seen?.state, seen?.reason]).toEqual(['unreachable', 'silent']);
-    // The two that run are still one: all of it travelled meanwhile.
+    // The two that run are still one. What the frozen one heard last it may not have told yet.
     await within(load.stop(), LIMIT_MS, 'the last answers');
     await cluster.converged([a, c]);
-    await cluster.expectHolds(population, [a, c]);
     b.child.kill('SIGCONT');
     const thawedMs = performance.now();
     await cluster.converged();

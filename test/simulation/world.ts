@@ -111,9 +111,8 @@ class World {
     this.#endTrouble();
     const calmFromMs = this.nowMs;
     this.#waitForExpiry();
-    const agreed = this.#waitForAgreement();
+    this.#waitForAgreement();
     const calmMs = this.nowMs - calmFromMs;
-    if (agreed) this.#wait(LASTING_MS);
     const failures = this.#failures();
     return { failures, calmMs, announces: this.#announces, log: this.#log };
   }
@@ -280,16 +279,22 @@ class World {
     if (peerTtlSeconds < 1_000) this.#wait(1_000 * (peerTtlSeconds + intervalSeconds + 5));
   }
 
-  #waitForAgreement(): boolean {
+  /** Waits until all agree and go on agreeing: counts that move can be equal for a moment. */
+  #waitForAgreement(): void {
+    let agreedMs = 0;
     for (let left = this.#calmMsMax; left > 0; left -= LOOK_MS) {
       this.#wait(LOOK_MS);
-      const [first, ...others] = this.#nodes;
-      const { root } = first;
-      if (others.some((node) => node.root !== root)) continue;
-      const downloads = first.downloads.join();
-      if (others.every((node) => node.downloads.join() === downloads)) return true;
+      agreedMs = this.#agree() ? agreedMs + LOOK_MS : 0;
+      if (agreedMs > LASTING_MS) return;
     }
-    return false;
+  }
+
+  #agree(): boolean {
+    const [first, ...others] = this.#nodes;
+    const { root } = first;
+    if (others.some((node) => node.root !== root)) return false;
+    const downloads = first.downloads.join();
+    return others.every((node) => node.downloads.join() === downloads);
   }
 
   #failures(): string[] {

@@ -31,9 +31,11 @@ export interface ClusterNode {
   readonly digest: string | null;
 }
 
-interface ClusterView {
+export interface ClusterView {
   readonly busConnected: boolean | null;
   readonly nodes: readonly ClusterNode[];
+  /** Of what never happened there may be none. */
+  readonly counters: Readonly<Record<string, number | undefined>>;
 }
 
 export interface ClusterOptions {
@@ -162,7 +164,7 @@ function isSame(a: Digest, b: Digest): boolean {
   return a.digest !== null && a.digest === b.digest && a.peers === b.peers;
 }
 
-async function viewOf(observer: TrackerProcess | MinderProcess): Promise<ClusterView> {
+export async function viewOf(observer: TrackerProcess | MinderProcess): Promise<ClusterView> {
   return (await observer.adminJson('/api/v1/cluster')) as ClusterView;
 }
 
