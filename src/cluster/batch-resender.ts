@@ -30,6 +30,8 @@ export class BatchResender {
     const until = Math.min(last, first + resendBatchesMax - 1, this.#ring.cursor - 1);
     const gone = Math.min(until, this.#ring.first - 1);
     if (gone >= first) this.#sayGone(from, { epoch, first, last: gone });
+    // To the end of the line: who asks for ever would stay in front.
+    this.#wanted.delete(from);
     this.#wanted.set(from, { next: Math.max(first, this.#ring.first), last: until });
   }
 

@@ -102,8 +102,8 @@ export async function renew(
   const credentials = { certificate, key: identity.key };
   let failure: unknown;
   for (const url of identity.minders) {
-    const minder = parseMinderUrl(url);
     try {
+      const minder = parseMinderUrl(url);
       const request = { path: RENEW_PATH, body, ca, credentials, timeoutMs };
       const renewed = identityOf(minder, await askMinder(minder, request), {
         role,

@@ -86,12 +86,14 @@ export class Heartbeats {
   /** Takes a heartbeat; undefined for one that is of no use. */
   take(from: string, payload: Uint8Array): RemoteNode | undefined {
     const { tally, nowMs, means, options } = this.#context;
-    const lastMs = this.#nodes.get(from)?.heartbeatMs ?? Number.NEGATIVE_INFINITY;
-    // Reading one costs more than sending it.
-    if (nowMs - lastMs < options.heartbeatMs / 20) {
+    const node = this.#nodes.hear(from);
+    if (node === undefined) return undefined;
+    // Reading one costs more than sending it, also when there is no sense in it.
+    if (nowMs - node.heartbeatReadMs < options.heartbeatMs / 20) {
       tally.heartbeatsRefused++;
       return undefined;
     }
+    node.heartbeatReadMs = nowMs;
     const heartbeat = decodeHeartbeat(payload);
     if (typeof heartbeat === 'number') {
       this.#context.refuse(heartbeat, from);
@@ -101,8 +103,6 @@ export class Heartbeats {
       tally.refusedSender++;
       return undefined;
     }
-    const node = this.#nodes.hear(from);
-    if (node === undefined) return undefined;
     tally.heartbeats++;
     const before = node.heartbeat;
     // The bus may be out of order; what is older says nothing new.

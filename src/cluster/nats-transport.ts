@@ -61,6 +61,8 @@ export interface NatsTransportCounters {
   droppedTooLarge: number;
   connects: number;
   connectFailures: number;
+  /** Of those, how often a server did not take our credentials. */
+  turnedAway: number;
   /** Subjects that the server did not let us publish to, or hear. */
   refusedSubjects: number;
   /** Came on both of two links, delivered once. */
@@ -104,6 +106,7 @@ export class NatsTransport implements ReplicationTransport {
     droppedTooLarge: 0,
     connects: 0,
     connectFailures: 0,
+    turnedAway: 0,
     refusedSubjects: 0,
     repeatsSwallowed: 0,
     handOvers: 0,
@@ -329,6 +332,7 @@ export class NatsTransport implements ReplicationTransport {
     if (this.#dialling !== link) return;
     this.#dialling = undefined;
     this.counters.connectFailures++;
+    if (link.loss === 'unauthorized') this.counters.turnedAway++;
     this.#failures++;
     // The first, second, fourth, eighth ...: an outage of a day is not a line every two seconds.
     if (isPowerOfTwo(this.#failures)) {

@@ -7,6 +7,8 @@ export class RemoteNode {
   /** When anything was heard of it, on the monotonic clock; and when its last heartbeat was. */
   heardMs: number;
   heartbeatMs = Number.NEGATIVE_INFINITY;
+  /** When one was last read, whether or not it was good. */
+  heartbeatReadMs = Number.NEGATIVE_INFINITY;
   heartbeat: Heartbeat | undefined;
   readonly stream = new OriginStream();
   readonly lag = new LagMeter();

@@ -1,7 +1,7 @@
 /** What all parts of a replicator share: who this node is, its bounds, its means, what it counts. */
 import { Decoded } from '../protocol/cluster/envelope.js';
 import { NO_NODE } from '../protocol/cluster/node-id.js';
-import { OTHER_SLOT } from './origins.js';
+import { ORIGINS_MAX, OTHER_SLOT } from './origins.js';
 import { newTally, type ReplicationTally } from './replication-tally.js';
 import {
   REPLICATOR_DEFAULTS,
@@ -15,6 +15,8 @@ import {
 export const STAMPS_PER_MS = 64 / 1000;
 /** Unknown nodes that entries may name, before they count as nobody: a donor could make them up. */
 const NAMED_ORIGINS_MAX = 1_024;
+/** Slots beyond this many are for nodes that speak themselves: slots are never taken back. */
+const NAMED_SLOTS_MAX = ORIGINS_MAX / 2;
 const VERSION_LINE_MS = 60_000;
 
 export class ReplicationContext {
@@ -53,7 +55,7 @@ export class ReplicationContext {
     const slot = origins.find(id);
     if (slot >= 0) return slot;
     if (id === NO_NODE) return OTHER_SLOT;
-    if (this.#namedOrigins >= NAMED_ORIGINS_MAX) {
+    if (this.#namedOrigins >= NAMED_ORIGINS_MAX || origins.size >= NAMED_SLOTS_MAX) {
       this.tally.originsRefused++;
       return OTHER_SLOT;
     }

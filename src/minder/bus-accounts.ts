@@ -199,7 +199,9 @@ export class BusAccounts implements BusSigner {
     this.#file = { ...this.#file, accountJwt, revoked };
     writePrivateFile(this.#path, JSON.stringify(this.#file));
     const live = await this.pushAll();
-    return { live, effectiveWallMs: this.#clock.wallMs() };
+    // A server that runs and was not told lets it go on until it is told or the JWT ends.
+    const leftMs = live ? 0 : this.lifetimeMsMax;
+    return { live, effectiveWallMs: this.#clock.wallMs() + leftMs };
   }
 }
 

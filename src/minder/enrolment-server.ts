@@ -255,19 +255,19 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 }
 
 /**
- * The request's JSON; undefined when it is none or too long. What is too long is still read, within
+ * The request's JSON; undefined when it is none, too long, or cut off. What is too long is still read, within
  * a bound, so that the node hears why it is refused.
  */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > OVERLONG_BYTES_MAX) return undefined;
-    if (bytes <= ENROLMENT_REQUEST_BYTES_MAX) parts.push(part);
-  }
-  if (bytes > ENROLMENT_REQUEST_BYTES_MAX) return undefined;
   try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      if (bytes > OVERLONG_BYTES_MAX) return undefined;
+      if (bytes <= ENROLMENT_REQUEST_BYTES_MAX) parts.push(part);
+    }
+    if (bytes > ENROLMENT_REQUEST_BYTES_MAX) return undefined;
     return JSON.parse(Buffer.concat(parts).toString());
   } catch {
     return undefined;

@@ -100,6 +100,10 @@ export class Enrolment {
     const check = tokens.check(token, bearer);
     if (!check.ok) return this.#refuseToken(check, source, name);
     if (check.isNew !== first.isNew) return this.refuse('unavailable', source, { name });
+    // Nor may a revocation have slipped in: the answer would hold the keys that it has replaced.
+    if (state.get('revocation', nodeId) !== undefined) {
+      return this.refuse('node_revoked', source, { node: nodeId });
+    }
     if (check.isNew && this.#isFull()) return this.refuse('cluster_full', source, { name });
     const nowMs = clock.wallMs();
     const record: ControlRecord<'node'> = {

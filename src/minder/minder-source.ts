@@ -82,6 +82,7 @@ export class MinderSource implements MinderAdminSource {
       heartbeats_of_strangers: beats.strangers,
       heartbeats_of_revoked: beats.revoked,
       heartbeats_unreadable: beats.unreadable,
+      heartbeats_too_many: beats.tooMany,
       enrolment_connections_refused: server.counters.connectionsRefused,
       enrolment_handshakes_failed: server.counters.handshakesFailed,
       settings_broadcasts: spoken?.broadcasts ?? 0,

@@ -28,6 +28,8 @@ export interface SelfDescription {
 const SILENT_SECONDS = 5;
 /** A message that lay about makes a clock look slow, so the middle of a few decides. */
 const OFFSETS_KEPT = 5;
+/** Of one node: it sends one, and what was held up on the way may come at once. */
+const HEARTBEATS_PER_SECOND_MAX = 20;
 
 interface Live {
   heartbeat: Heartbeat;
@@ -40,7 +42,7 @@ interface Live {
 
 export class NodeRegistry {
   /** Heartbeats that were not taken, by reason. */
-  readonly counters = { heartbeats: 0, strangers: 0, revoked: 0, unreadable: 0 };
+  readonly counters = { heartbeats: 0, strangers: 0, revoked: 0, unreadable: 0, tooMany: 0 };
   readonly #clockOffsetMaxMs: number;
   readonly #silentSeconds: number;
   readonly #self: SelfDescription;
@@ -48,6 +50,8 @@ export class NodeRegistry {
   readonly #clock: Clock;
   /** Only of nodes that have enrolled, so no larger than their number. */
   readonly #live = new Map<string, Live>();
+  /** Heartbeats that each node may have read in this second, likewise. */
+  readonly #budgets = new Map<string, { second: number; left: number }>();
   readonly #startSeconds: number;
 
   constructor(
@@ -64,6 +68,15 @@ export class NodeRegistry {
 
   /** Bytes came on the subject for heartbeats of the node `nodeId`. */
   hear(nodeId: string, payload: Uint8Array): void {
+    if (nodeId === this.#state.minderId) return;
+    if (this.#state.get('node', nodeId) === undefined) {
+      this.counters.strangers++;
+      return;
+    }
+    if (!this.#mayBeRead(nodeId)) {
+      this.counters.tooMany++;
+      return;
+    }
     const heartbeat = decodeHeartbeat(payload);
     if (typeof heartbeat === 'object') this.note(nodeId, heartbeat);
     else this.counters.unreadable++;
@@ -95,14 +108,17 @@ export class NodeRegistry {
 
   /** Forgets what heartbeats said of nodes that are gone from the state. */
   sweep(): void {
-    for (const id of this.#live.keys()) {
-      if (this.#state.get('node', id) === undefined) this.#live.delete(id);
+    for (const heard of [this.#live, this.#budgets]) {
+      for (const id of heard.keys()) {
+        if (this.#state.get('node', id) === undefined) heard.delete(id);
+      }
     }
   }
 
   /** This minder first, then the nodes by name. */
   nodes(): NodeView[] {
-    const nodes = this.#state.list('node').map(([id, record]) => this.#view(id, record));
+    const lags = this.#lags();
+    const nodes = this.#state.list('node').map(([id, record]) => this.#view(id, record, lags));
     nodes.sort((a, b) => (a.name === b.name ? order(a.id, b.id) : order(a.name, b.name)));
     return [this.#selfView(), ...nodes];
   }
@@ -141,7 +157,11 @@ export class NodeRegistry {
       .map(([id]) => id);
   }
 
-  #view(id: string, record: ControlRecord<'node'>): NodeView {
+  #view(
+    id: string,
+    record: ControlRecord<'node'>,
+    lags: ReadonlyMap<string, number>,
+  ): NodeView {
     const live = this.#live.get(id);
     const seconds = this.#clock.monotonicSeconds();
     const beat = live?.heartbeat;
@@ -152,7 +172,7 @@ export class NodeRegistry {
       version: record.software,
       ...this.#condition(id, live),
       addresses: beat?.addresses ?? [],
-      lagMs: this.#lagOf(id),
+      lagMs: lags.get(id) ?? null,
       recordsIn: beat?.counters.recordsIn ?? 0,
       recordsOut: beat?.counters.recordsOut ?? 0,
       gaps: beat?.counters.gaps ?? 0,
@@ -205,16 +225,27 @@ export class NodeRegistry {
     };
   }
 
-  /** The longest that any node waited for the last batch of this one. */
-  #lagOf(id: string): number | null {
-    let worst: number | null = null;
+  /** The longest that any node waited for the last batch of each. */
+  #lags(): Map<string, number> {
+    const worst = new Map<string, number>();
     for (const live of this.#live.values()) {
       if (this.#isSilent(live)) continue;
       for (const [from, , lagMs] of live.heartbeat.links) {
-        if (from === id && (worst === null || lagMs > worst)) worst = lagMs;
+        worst.set(from, Math.max(lagMs, worst.get(from) ?? 0));
       }
     }
     return worst;
+  }
+
+  /** Reading a heartbeat costs more than sending it. */
+  #mayBeRead(nodeId: string): boolean {
+    const second = this.#clock.monotonicSeconds();
+    let budget = this.#budgets.get(nodeId);
+    if (budget?.second !== second) {
+      budget = { second, left: HEARTBEATS_PER_SECOND_MAX };
+      this.#budgets.set(nodeId, budget);
+    }
+    return budget.left-- > 0;
   }
 
   #isSilent({ heardSeconds }: Live): boolean {

@@ -130,6 +130,7 @@ export class OwnBus implements Bus {
   }
 
   stop(): Promise<void> {
+    this.#accounts.close();
     return this.#server.stop();
   }
 

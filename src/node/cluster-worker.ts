@@ -211,7 +211,9 @@ class ClusterWorker implements RunningWorker {
 
   /** Asks whether we are still a member when the bus turns us away: we may have been revoked. */
   #checkMembership(nowMs: number): void {
-    const { unauthorized } = this.#transport.counters.lost;
+    const { lost, turnedAway } = this.#transport.counters;
+    // A node that was away when it was revoked, or starts again, has no connection to lose.
+    const unauthorized = lost.unauthorized + turnedAway;
     if (unauthorized === this.#unauthorized || nowMs < this.#membershipMs) return;
     this.#unauthorized = unauthorized;
     this.#membershipMs = nowMs + MEMBERSHIP_MS;
