@@ -126,11 +126,15 @@ export async function renew(
   throw failure;
 }
 
-/** What may be different later, or at another minder: a clock that was wrong is set right again. */
+/**
+ * What may be different later, or at another minder: a clock that was wrong is set right again, and a
+ * minder of another version, which does not understand us, is upgraded. None says that we are out.
+ */
 const PASSING: readonly (EnrolmentRefusal | undefined)[] = [
   'unavailable',
   'too_many_requests',
   'certificate_invalid',
+  'request_invalid',
   undefined,
 ];
 

@@ -4,6 +4,7 @@
  */
 import { renameSync } from 'node:fs';
 import { z } from 'zod';
+import type { LogSink } from '../lib/log-sink.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 import { ORIGINS_MAX, Origins } from './origins.js';
@@ -28,14 +29,26 @@ export interface OpenedOrigins {
 
 /**
  * Reads the table, or begins one, and writes each later addition. A damaged file is renamed, so that
- * somebody can look at it. Throws PrivateFileError when it cannot be read or written.
+ * somebody can look at it. Throws PrivateFileError when it cannot be read. An addition that cannot be
+ * written is told once, not made, and tried again.
  */
 export function openOrigins(
   path: string,
   { self, wallMs }: { self: string; wallMs: number },
+  { log }: { log?: LogSink } = {},
 ): OpenedOrigins {
+  let isFailing = false;
   const keep = (ids: readonly string[]) => {
-    writePrivateFile(path, `${JSON.stringify({ version: 1, nodes: ids })}\n`);
+    try {
+      writePrivateFile(path, `${JSON.stringify({ version: 1, nodes: ids })}\n`);
+      isFailing = false;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!isFailing)
+        log?.log('error', 'a new node has no place in the table of origins', { reason });
+      isFailing = true;
+      throw error;
+    }
   };
   const text = readPrivateFile(path);
   if (text === undefined) return { origins: new Origins({ self }, { keep }), aside: undefined };

@@ -37,6 +37,17 @@ describe('Origins', () => {
     );
   });
 
+  it('gives no slot that could not be kept, and goes on when it can again', () => {
+    let isFull = true;
+    const keep = () => {
+      if (isFull) throw new Error('no space');
+    };
+    const origins = new Origins({ self: SELF }, { keep });
+    expect([origins.slotOf(id(1)), origins.find(id(1)), origins.size]).toEqual([OTHER_SLOT, -1, 0]);
+    isFull = false;
+    expect([origins.slotOf(id(2)), origins.slotOf(id(1)), origins.refused]).toEqual([1, 2, 1]);
+  });
+
   it('orders slots by the ids of their nodes, the same on every node', () => {
     const nodes = [id(3), SELF, id(0x70), id(1)];
     const tables = nodes.map((self, i) => {

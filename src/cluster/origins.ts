@@ -28,7 +28,7 @@ export interface OriginsOptions {
 }
 
 export interface OriginsDependencies {
-  /** Called with the ids of slots 1, 2, ... when one was added. */
+  /** Called with the ids of slots 1, 2, ... when one is added, which is not when this throws. */
   readonly keep: (ids: readonly string[]) => void;
 }
 
@@ -61,7 +61,7 @@ export class Origins {
     return this.#refused;
   }
 
-  /** The slot of a node, given out when it has none yet; OTHER_SLOT when there is none left. */
+  /** The slot of a node, given out when it has none yet; OTHER_SLOT when there can be none. */
   slotOf(id: string): number {
     const slot = this.#slots.get(id);
     if (slot !== undefined) return slot;
@@ -70,8 +70,16 @@ export class Origins {
       this.#refused++;
       return OTHER_SLOT;
     }
-    this.#slots.set(id, this.#ids.push(id));
-    this.#keep(this.#ids);
+    this.#ids.push(id);
+    try {
+      this.#keep(this.#ids);
+    } catch {
+      // A slot that is not on disk could mean another node after a restart. The next word tries again.
+      this.#ids.pop();
+      this.#refused++;
+      return OTHER_SLOT;
+    }
+    this.#slots.set(id, this.#ids.length);
     return this.#ids.length;
   }
 

@@ -1,4 +1,5 @@
 /** Another node of the cluster as this one knows it. Its memory is bounded, whatever it says. */
+import { SecondBudget } from '../lib/second-budget.js';
 import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
 import { LagMeter } from './lag-meter.js';
 import { OriginStream } from './origin-stream.js';
@@ -29,9 +30,10 @@ export class RemoteNode {
   backoffMs = 0;
   /** It has no walk to spare, or failed us, until then. */
   busyUntilMs = 0;
-  /** Digests of its cells were asked for so often in this second. */
-  cellsAskedSecond = 0;
-  cellsAsked = 0;
+  /** Comparisons that it may ask for in a second: each reads 32 KiB for every thread. */
+  readonly comparisons = new SecondBudget(4);
+  /** Walks that it may begin in a second: each takes buffers of its own. */
+  readonly walks = new SecondBudget(8);
 
   constructor(
     readonly id: string,

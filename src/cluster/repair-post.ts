@@ -16,9 +16,6 @@ import type { ReplicationContext } from './replication-context.js';
 import type { WalkDonor } from './walk-donor.js';
 import type { WalkRequester } from './walk-requester.js';
 
-/** Comparisons that one node may ask for in a second: each reads 32 KiB for every thread. */
-const CELLS_PER_SECOND = 4;
-
 export interface RepairPostDependencies {
   readonly nodes: NodeTable;
   readonly inbox: Inbox;
@@ -63,7 +60,7 @@ export class RepairPost {
         gaps.gone(node, message);
         break;
       case 'walk':
-        donor.ask(from, message);
+        donor.ask(node, message);
         break;
       case 'credit':
         donor.credit(from, message.walkId, message.credits);
@@ -122,11 +119,7 @@ export class RepairPost {
 
   #sendCells(node: RemoteNode, requestId: number): void {
     const second = this.#context.means.clock.monotonicSeconds();
-    if (node.cellsAskedSecond !== second) {
-      node.cellsAskedSecond = second;
-      node.cellsAsked = 0;
-    }
-    if (++node.cellsAsked > CELLS_PER_SECOND) {
+    if (!node.comparisons.take(second)) {
       this.#context.tally.comparisonsRefused++;
       return;
     }

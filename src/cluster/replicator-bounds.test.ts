@@ -3,7 +3,7 @@ import { BatchEncoder } from '../protocol/cluster/batch-encoder.js';
 import { EntriesEncoder, type EntriesHeader } from '../protocol/cluster/entries-encoder.js';
 import { MessageKind } from '../protocol/cluster/envelope.js';
 import { RecordFlag } from '../protocol/cluster/fields.js';
-import { decodeRepair, encodeWalk } from '../protocol/cluster/repair.js';
+import { decodeRepair, encodeCancel, encodeWalk } from '../protocol/cluster/repair.js';
 import { infoHashOf, nodeId, TestCluster } from './replicators.testing.js';
 
 describe('bounds', () => {
@@ -93,17 +93,31 @@ describe('a node that is not to be trusted', () => {
     const cluster = new TestCluster();
     const [a] = cluster.startAll(1);
     const bad = cluster.bus.join(stranger);
-    for (const subject of [`peers.${stranger}`, `hb.${stranger}`, `rep.${a.id}.${stranger}`]) {
-      bad.publish(subject, new Uint8Array(0));
-      bad.publish(subject, new Uint8Array(100_000).fill(0x7b));
-      bad.publish(subject, Buffer.from('{"version":2}'));
+    const rubbish = [
+      new Uint8Array(0),
+      new Uint8Array(100_000).fill(0x7b),
+      Buffer.from('{"version":2}'),
+    ];
+    for (const bytes of rubbish) {
+      for (const subject of [`peers.${stranger}`, `hb.${stranger}`, `rep.${a.id}.${stranger}`]) {
+        bad.publish(subject, bytes);
+      }
+      cluster.run(100);
     }
-    cluster.run(10);
     const { refusedForeign, refusedDamaged, refusedVersion } = a.replicator.counters;
     expect(refusedForeign + refusedDamaged + refusedVersion).toBe(9);
     a.announce();
     cluster.run(50);
     expect(a.counts().leechers).toBe(1);
+  });
+
+  it('has few of its heartbeats read, whatever is in them', () => {
+    const cluster = new TestCluster();
+    const [a] = cluster.startAll(1);
+    const bad = cluster.bus.join(stranger);
+    for (let i = 0; i < 1_000; i++) bad.publish(`hb.${stranger}`, Buffer.from('{"version":1}'));
+    cluster.run(10);
+    expect(a.replicator.counters).toMatchObject({ refusedBody: 1, heartbeatsRefused: 999 });
   });
 
   it('cannot speak as another', () => {
@@ -169,6 +183,23 @@ describe('a node that is not to be trusted', () => {
     // It gives no credit: its walk ends.
     cluster.run(12_000);
     expect(a.replicator.counters.walksAbandoned).toBe(1);
+  });
+
+  it('begins few walks, also when it gives them up at once', () => {
+    const cluster = new TestCluster();
+    const [a] = cluster.startAll(1);
+    const bad = cluster.bus.join(stranger);
+    const cells = new Uint8Array(512).fill(0xff);
+    for (let walkId = 1; walkId <= 100; walkId++) {
+      const request = { walkId, credits: 0, since: undefined, ownOnly: false, cells };
+      bad.publish(`rep.${a.id}.${stranger}`, encodeWalk(request));
+      bad.publish(`rep.${a.id}.${stranger}`, encodeCancel(walkId));
+    }
+    cluster.run(10);
+    const { walksServed, walksRefused } = a.replicator.counters;
+    // The second may change in between.
+    expect(walksServed).toBeLessThanOrEqual(16);
+    expect(walksServed + walksRefused).toBe(100);
   });
 
   it('is forgotten with what it alone said, once it is revoked', () => {

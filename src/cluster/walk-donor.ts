@@ -7,6 +7,7 @@ import { encodeBusy, type WalkRequest } from '../protocol/cluster/repair.js';
 import type { Dialogues } from './dialogues.js';
 import { EntriesSender } from './entries-sender.js';
 import { SELF_SLOT } from './origins.js';
+import type { RemoteNode } from './remote-node.js';
 import type { ReplicationContext } from './replication-context.js';
 
 /** Peers looked at under one lock. */
@@ -36,14 +37,17 @@ export class WalkDonor {
     return this.#walks.length;
   }
 
-  ask(from: string, { walkId, credits, since, ownOnly, cells }: WalkRequest): void {
-    const { options, tally, nowMs } = this.#context;
+  ask(node: RemoteNode, { walkId, credits, since, ownOnly, cells }: WalkRequest): void {
+    const { options, tally, means, nowMs } = this.#context;
+    const from = node.id;
     // The bus may bring a request twice.
     if (this.#dialogues.has(from, walkId, nowMs)) return;
     const ofThisNode = this.#walks.filter((walk) => walk.to === from).length;
     // One node alone cannot keep all others waiting.
     const share = Math.ceil(options.walksMax / 2);
-    if (this.#walks.length >= options.walksMax || ofThisNode >= share) {
+    const isBusy = this.#walks.length >= options.walksMax || ofThisNode >= share;
+    // One that is asked for and cancelled costs as well.
+    if (isBusy || !node.walks.take(means.clock.monotonicSeconds())) {
       tally.walksRefused++;
       this.#context.send(from, encodeBusy(walkId, options.busyRetryMs));
       return;

@@ -227,7 +227,7 @@ const minder = z.strictObject({
     .default(7 * DAY_SECONDS)
     .describe('How long certificates are good, in seconds; they renew at two thirds.'),
   keyRotationSeconds: leaves
-    .whole(60, DAY_SECONDS)
+    .whole(120, DAY_SECONDS, ': ids must be good for two minutes')
     .default(600)
     .describe('How often the key of connection ids changes, in seconds.'),
 });

@@ -1,10 +1,12 @@
 /**
  * What one address may ask of a public port: a bucket of requests that refills with time. The table
  * is bounded; when it is full, the address that was quiet longest makes room, with whatever it had
- * used up: somebody with that many addresses cannot be held back by them anyway.
+ * used up: somebody with that many addresses cannot be held back by them anyway. All addresses of an
+ * IPv6 /64 are one here, since one machine has them all.
  */
 import { isLoopbackAddress } from '../admin/access.js';
 import type { Clock } from '../lib/clock.js';
+import { Endpoint, formatAddress } from '../lib/endpoint.js';
 
 export interface AddressGateOptions {
   /** Requests at once. */
@@ -34,19 +36,28 @@ export class AddressGate {
     if (isLoopbackAddress(address)) return true;
     const { burst, perSecond, addressesMax } = this.#options;
     const seconds = this.#clock.monotonicSeconds();
-    const bucket = this.#buckets.get(address) ?? { left: burst, seconds };
+    const source = sourceNetwork(address);
+    const bucket = this.#buckets.get(source) ?? { left: burst, seconds };
     bucket.left = Math.min(burst, bucket.left + (seconds - bucket.seconds) * perSecond);
     bucket.seconds = seconds;
-    this.#buckets.delete(address);
+    this.#buckets.delete(source);
     if (this.#buckets.size >= addressesMax) {
       for (const oldest of this.#buckets.keys()) {
         this.#buckets.delete(oldest);
         break;
       }
     }
-    this.#buckets.set(address, bucket);
+    this.#buckets.set(source, bucket);
     if (bucket.left < 1) return false;
     bucket.left--;
     return true;
   }
+}
+
+/** By what a stranger is counted: an IPv4 address, or the /64 that an IPv6 address is in. */
+export function sourceNetwork(address: string): string {
+  const endpoint = new Endpoint();
+  if (!endpoint.setAddressText(address) || endpoint.family === 4) return address;
+  endpoint.bytes.fill(0, 8);
+  return `${formatAddress(endpoint.bytes, 0, 16)}/64`;
 }

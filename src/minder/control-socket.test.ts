@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -99,6 +100,19 @@ describe('the control socket', () => {
     await expect(askControl(data, 'nodes')).rejects.toMatchObject({ code: 'minder_not_running' });
     await serve(() => 'alive');
     expect(await askControl(data, 'nodes')).toBe('alive');
+  });
+
+  // Half a minute later an idle connection ends by itself.
+  it('does not wait at its end for one who says nothing', { timeout: 20_000 }, async () => {
+    await serve(() => 'never asked');
+    const idle = connect({ path: join(data, 'minder', CONTROL_SOCKET) });
+    idle.on('error', () => {});
+    await once(idle, 'connect');
+    // A round trip later the server has that connection too.
+    expect(await askControl(data, 'nodes')).toBe('never asked');
+    const closed = once(idle, 'close');
+    await servers[0].stop();
+    await closed;
   });
 
   it('answers rubbish shortly and goes on', async () => {

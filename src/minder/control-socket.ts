@@ -79,6 +79,8 @@ export class ControlServer {
   readonly #handler: ControlHandler;
   readonly #logger: Logger;
   readonly #server: Server;
+  /** Connections whose request has not come yet. */
+  readonly #waiting = new Set<Socket>();
   #path: SocketPath | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -105,7 +107,7 @@ export class ControlServer {
     chmodSync(path.path, 0o600);
   }
 
-  /** Idempotent. */
+  /** Ends when the commands that came are done. Idempotent. */
   stop(): Promise<void> {
     this.#stopped ??= new Promise((resolve) => {
       if (this.#path === undefined) {
@@ -116,6 +118,7 @@ export class ControlServer {
         this.#path?.release();
         resolve();
       });
+      for (const socket of this.#waiting) socket.destroy();
     });
     return this.#stopped;
   }
@@ -125,6 +128,8 @@ export class ControlServer {
     socket.unref();
     socket.on('error', () => socket.destroy());
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
+    this.#waiting.add(socket);
+    socket.on('close', () => this.#waiting.delete(socket));
     let text = '';
     let taken = false;
     socket.setEncoding('utf8');
@@ -134,6 +139,7 @@ export class ControlServer {
       const end = text.indexOf('\n');
       if (end < 0 && text.length <= REQUEST_BYTES_MAX) return;
       taken = true;
+      this.#waiting.delete(socket);
       void this.#answer(end < 0 ? '' : text.slice(0, end)).then((reply) => socket.end(reply));
     });
     socket.on('end', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../lib/clock.js';
 import { createLogger } from '../lib/log.js';
-import { AddressGate } from './address-gate.js';
+import { AddressGate, sourceNetwork } from './address-gate.js';
 import { hostsFor, knownHosts } from './minder-addresses.js';
 import { RefusalLog } from './refusal-log.js';
 
@@ -30,6 +30,14 @@ describe('the gate for addresses', () => {
     for (const loopback of ['127.0.0.1', '::1']) {
       for (let i = 0; i < 10; i++) expect(under.pass(loopback)).toBe(true);
     }
+  });
+
+  it('takes all addresses of an IPv6 network of 64 bits for one', () => {
+    const under = gate(new ManualClock());
+    for (let i = 0; i < 10; i++) under.pass(`2001:db8:0:1::${i}`);
+    expect(under.pass('2001:db8:0:1:ffff::1')).toBe(false);
+    expect(under.pass('2001:db8:0:2::1')).toBe(true);
+    expect(sourceNetwork('::ffff:192.0.2.1')).not.toBe(sourceNetwork('::ffff:192.0.2.2'));
   });
 
   it('remembers only so many addresses, and forgets the quietest', () => {

@@ -132,6 +132,22 @@ describe('enrolment', () => {
     expect(rig.tokens.list()[0].uses).toBe(1);
   });
 
+  it('answers nobody whose node is revoked while it asks again', async () => {
+    const rig = await startRig();
+    const token = rig.token();
+    const { csr } = await makeKeyRequest();
+    const { publicKey: busPublicKey } = makeBusKey();
+    const body = { version: 1, role: 'tracker', token, csr, busPublicKey, ...NODE };
+    const source = { address: '127.0.0.1', calledHost: '' };
+    expect(await rig.enrolment.enrol(body, source)).toMatchObject({ ok: true });
+    const [[id]] = rig.state.list('node');
+    const again = rig.enrolment.enrol(body, source);
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey };
+    rig.state.commit([{ kind: 'revocation', id, value }]);
+    expect(await again).toEqual({ ok: false, refusal: 'node_revoked' });
+    expect(rig.enrolment.counters.enrolled).toBe(1);
+  });
+
   it('lets only one of many in that come with the same token at once', async () => {
     const rig = await startRig();
     const token = rig.token();
@@ -221,6 +237,15 @@ describe('enrolment', () => {
     await joinWith(rig, rig.token());
     expect(rig.state.get('node', first.nodeId)).toBeUndefined();
   });
+
+  it('has room again when a node is revoked', async () => {
+    const rig = await startRig({ nodesMax: 1 });
+    const { nodeId: id } = await joinWith(rig, rig.token());
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey: 'U' };
+    rig.state.commit([{ kind: 'revocation', id, value }]);
+    expect((await joinWith(rig, rig.token())).nodeId).not.toBe(id);
+    expect((await failure(joinWith(rig, rig.token()))).refusal).toBe('cluster_full');
+  });
 });
 
 describe('renewal', () => {
@@ -296,7 +321,7 @@ describe('renewal', () => {
   it('asks the next minder when one is away', async () => {
     const rig = await startRig();
     const identity = await joinWith(rig, rig.token());
-    const minders = ['https://127.0.0.1:1', rig.url];
+    const minders = ['https://127.0.0.1:1', 'https://no url', rig.url];
     const renewed = await renew({ identity: { ...identity, minders }, node: NODE }, { clock });
     expect(renewed.minders[0]).toBe(rig.url);
   });
@@ -368,6 +393,19 @@ describe('the enrolment server', () => {
       socket.on('error', () => resolve('refused'));
     });
     expect(tried).toBe('refused');
+  });
+
+  it('takes a request that is cut off for rubbish, not for a fault of its own', async () => {
+    const rig = await startRig();
+    const { port } = new URL(rig.url);
+    const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false });
+    socket.on('error', () => {});
+    socket.write('POST /v1/enrol HTTP/1.1\r\nHost: m\r\nContent-Length: 100\r\n\r\n{', () =>
+      socket.destroy(),
+    );
+    while (rig.lines.length === 0) await new Promise((done) => setTimeout(done, 5));
+    expect(rig.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(rig.lastRefusal()).toBe('request_invalid');
   });
 
   it('keeps a connection that says nothing no longer than its time-out', async () => {

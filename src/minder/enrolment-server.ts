@@ -26,7 +26,7 @@ import {
   hostSchema,
   RENEW_PATH,
 } from '../protocol/cluster/enrolment.js';
-import { AddressGate } from './address-gate.js';
+import { AddressGate, sourceNetwork } from './address-gate.js';
 import type { KeyPairPem } from './certificate-authority.js';
 import type { Enrolment, EnrolmentOutcome, RequestSource } from './enrolment.js';
 import { minderListenError } from './minder-listen-error.js';
@@ -88,7 +88,8 @@ export class EnrolmentServer {
   readonly #logger: Logger;
   readonly #gate: AddressGate;
   readonly #server: Server;
-  readonly #perAddress = new Map<string, number>();
+  /** Open connections, by network. */
+  readonly #perSource = new Map<string, number>();
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -191,17 +192,18 @@ export class EnrolmentServer {
 
   #admit(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress);
-    const open = (this.#perAddress.get(address) ?? 0) + 1;
+    const source = sourceNetwork(address);
+    const open = (this.#perSource.get(source) ?? 0) + 1;
     if (open > this.#limits.connectionsPerAddress && !isLoopbackAddress(address)) {
       this.counters.connectionsRefused++;
       socket.destroy();
       return;
     }
-    this.#perAddress.set(address, open);
+    this.#perSource.set(source, open);
     socket.once('close', () => {
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left === 0) this.#perAddress.delete(address);
-      else this.#perAddress.set(address, left);
+      const left = (this.#perSource.get(source) ?? 1) - 1;
+      if (left === 0) this.#perSource.delete(source);
+      else this.#perSource.set(source, left);
     });
   }
 

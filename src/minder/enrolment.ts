@@ -206,7 +206,11 @@ export class Enrolment {
     if (gone.length > 0) {
       state.commit(gone.map(([id]) => ({ kind: 'node', id, value: null }) as const));
     }
-    return nodes.length - gone.length >= this.#nodesMax;
+    // Who was revoked has gone as well, although a record of it stays.
+    const left = nodes.filter(
+      ([id, { expiresMs }]) => expiresMs >= before && state.get('revocation', id) === undefined,
+    );
+    return left.length >= this.#nodesMax;
   }
 
   /**

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeBusKey } from '../cluster/enrolment-keys.js';
 import { type Identity, loadIdentity, saveIdentity } from '../cluster/identity.js';
 import { IdentityKeeper, joinCluster } from '../cluster/identity-keeper.js';
 import { SystemClock } from '../lib/clock.js';
@@ -177,6 +178,17 @@ describe('a member', () => {
     const { keeper, renewed, refused } = keep(identity);
     await keeper.renewNow();
     expect([renewed.length, refused]).toEqual([0, ['node_revoked']]);
+  });
+
+  it('is not out because a minder does not understand it', async () => {
+    const rig = await startRig();
+    const identity = await joinAt(rig.url, async () => rig.token());
+    // Another bus key is refused as a request of another version would be.
+    const bus = { ...identity.bus, seed: makeBusKey().seed };
+    const { keeper, refused } = keep({ ...identity, bus });
+    await keeper.renewNow();
+    expect(rig.lastRefusal()).toBe('request_invalid');
+    expect([keeper.counters.failed, refused]).toEqual([1, []]);
   });
 
   it('keeps newer settings for the next start, and tells only of other buses', async () => {

@@ -58,6 +58,17 @@ function beat(id: string, over: Partial<Heartbeat> = {}): void {
 const view = (id: string) => registry.nodes().find((node) => node.id === id)!;
 
 describe('the registry of nodes', () => {
+  it('reads few heartbeats of one that sends many, and those of the others', () => {
+    const bytes = (id: string) => Buffer.from(JSON.stringify({ version: 1, id }));
+    for (let i = 0; i < 1_000; i++) registry.hear(A, bytes(A));
+    registry.hear(B, bytes(B));
+    registry.hear(`n${'c'.repeat(16)}`, bytes(A));
+    expect(registry.counters).toMatchObject({ unreadable: 21, tooMany: 980, strangers: 1 });
+    clock.advance(1);
+    registry.hear(A, bytes(A));
+    expect(registry.counters).toMatchObject({ unreadable: 22, tooMany: 980 });
+  });
+
   it('shows this minder first, and everybody by the name they enrolled with', () => {
     beat(B);
     expect(registry.nodes().map(({ name }) => name)).toEqual(['minder', 'alpha', 'beta']);
@@ -120,7 +131,12 @@ describe('the registry of nodes', () => {
     state.commit([{ kind: 'revocation', id: B, value }]);
     beat(B);
     registry.hear(A, Buffer.from('rubbish'));
-    expect(registry.counters).toEqual({ heartbeats: 0, strangers: 3, revoked: 1, unreadable: 1 });
+    expect(registry.counters).toMatchObject({
+      heartbeats: 0,
+      strangers: 3,
+      revoked: 1,
+      unreadable: 1,
+    });
     expect(registry.nodes()).toHaveLength(3);
     expect(view(B)).toMatchObject({ state: 'revoked', peers: 0 });
   });

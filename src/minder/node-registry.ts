@@ -7,6 +7,7 @@
  */
 import type { ClusterView, LinkView, NodeState, NodeView } from '../admin/cluster-view.js';
 import type { Clock } from '../lib/clock.js';
+import { SecondBudget } from '../lib/second-budget.js';
 import { decodeHeartbeat, type Heartbeat } from '../protocol/cluster/heartbeat.js';
 import type { ControlRecord } from './control-record.js';
 import type { ControlState } from './control-state.js';
@@ -51,7 +52,7 @@ export class NodeRegistry {
   /** Only of nodes that have enrolled, so no larger than their number. */
   readonly #live = new Map<string, Live>();
   /** Heartbeats that each node may have read in this second, likewise. */
-  readonly #budgets = new Map<string, { second: number; left: number }>();
+  readonly #budgets = new Map<string, SecondBudget>();
   readonly #startSeconds: number;
 
   constructor(
@@ -157,11 +158,7 @@ export class NodeRegistry {
       .map(([id]) => id);
   }
 
-  #view(
-    id: string,
-    record: ControlRecord<'node'>,
-    lags: ReadonlyMap<string, number>,
-  ): NodeView {
+  #view(id: string, record: ControlRecord<'node'>, lags: ReadonlyMap<string, number>): NodeView {
     const live = this.#live.get(id);
     const seconds = this.#clock.monotonicSeconds();
     const beat = live?.heartbeat;
@@ -239,13 +236,12 @@ export class NodeRegistry {
 
   /** Reading a heartbeat costs more than sending it. */
   #mayBeRead(nodeId: string): boolean {
-    const second = this.#clock.monotonicSeconds();
     let budget = this.#budgets.get(nodeId);
-    if (budget?.second !== second) {
-      budget = { second, left: HEARTBEATS_PER_SECOND_MAX };
+    if (budget === undefined) {
+      budget = new SecondBudget(HEARTBEATS_PER_SECOND_MAX);
       this.#budgets.set(nodeId, budget);
     }
-    return budget.left-- > 0;
+    return budget.take(this.#clock.monotonicSeconds());
   }
 
   #isSilent({ heardSeconds }: Live): boolean {

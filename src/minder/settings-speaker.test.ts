@@ -16,6 +16,7 @@ import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
 import { SettingsSpeaker } from './settings-speaker.js';
 
 const A = `n${'a'.repeat(16)}`;
+const B = `n${'b'.repeat(16)}`;
 const STRANGER = `n${'f'.repeat(16)}`;
 
 /** A bus of one, which keeps what is said. */
@@ -113,10 +114,13 @@ describe('the voice of a minder', () => {
     expect(speaker.counters).toMatchObject({ answers: 1, requestsRefused: 3 });
   });
 
-  it('is not worn out by one who asks for ever', () => {
+  it('is not worn out by one who asks for ever, and answers the others', () => {
+    state.commit([{ kind: 'node', id: B, value: nodeRecord('b') }]);
     speaker.start();
     for (let i = 0; i < 2_000; i++) bus.hear(controlRequestSubject(A), request);
-    expect(bus.said).toHaveLength(1_000);
+    expect(bus.said).toHaveLength(10);
+    bus.hear(controlRequestSubject(B), request);
+    expect(bus.said.at(-1)?.[0]).toBe(controlSubject(B));
   });
 
   it('says nothing while there is nobody to hear it', () => {

@@ -21,8 +21,8 @@ import type { ControlState } from './control-state.js';
 const EVERY_MS = 10_000;
 /** Changes that come together travel together. */
 const SETTLE_MS = 20;
-/** Answers in one period; who asks more often hears what everybody hears. */
-const ANSWERS_MAX = 1_000;
+/** Answers to one node in one period: who asks more often hears what everybody hears. */
+const ANSWERS_MAX = 10;
 
 export interface SettingsSpeakerDependencies {
   readonly state: ControlState;
@@ -37,7 +37,8 @@ export class SettingsSpeaker {
   readonly #dependencies: SettingsSpeakerDependencies;
   #interval: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
-  #answersLeft = ANSWERS_MAX;
+  /** Requests in this period, by node that has enrolled. */
+  readonly #asked = new Map<string, number>();
 
   constructor(dependencies: SettingsSpeakerDependencies) {
     this.#dependencies = dependencies;
@@ -53,7 +54,7 @@ export class SettingsSpeaker {
     });
     state.onChange(() => this.#soon());
     this.#interval = setInterval(() => {
-      this.#answersLeft = ANSWERS_MAX;
+      this.#asked.clear();
       this.broadcast();
     }, EVERY_MS).unref();
     this.#soon();
@@ -100,11 +101,12 @@ export class SettingsSpeaker {
     const { transport, state } = this.#dependencies;
     const nodeId = subject.slice(subject.lastIndexOf('.') + 1);
     const isKnown = isNodeId(nodeId) && state.get('node', nodeId) !== undefined;
-    if (!isKnown || decodeControlRequest(payload) === undefined || this.#answersLeft === 0) {
+    const asked = 1 + (this.#asked.get(nodeId) ?? 0);
+    if (isKnown) this.#asked.set(nodeId, asked);
+    if (!isKnown || asked > ANSWERS_MAX || decodeControlRequest(payload) === undefined) {
       this.counters.requestsRefused++;
       return;
     }
-    this.#answersLeft--;
     this.counters.answers++;
     transport.publish(controlSubject(nodeId), encodeControl(this.settings()));
   }

@@ -211,6 +211,8 @@ class ClusterWorker implements RunningWorker {
 
   /** Asks whether we are still a member when the bus turns us away: we may have been revoked. */
   #checkMembership(nowMs: number): void {
+    // It knows: asking again would only change its keys again.
+    if (this.#isRevoked) return;
     const { lost, turnedAway } = this.#transport.counters;
     // A node that was away when it was revoked, or starts again, has no connection to lose.
     const unauthorized = lost.unauthorized + turnedAway;
@@ -240,7 +242,7 @@ class ClusterWorker implements RunningWorker {
     const path = join(this.#task.directory, 'origins.json');
     const self = this.#task.identity.nodeId;
     const wallMs = this.#context.clock.wallMs();
-    const { origins, aside } = openOrigins(path, { self, wallMs });
+    const { origins, aside } = openOrigins(path, { self, wallMs }, this.#context);
     if (aside !== undefined) {
       this.#context.log.log(
         'error',

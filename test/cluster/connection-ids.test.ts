@@ -11,7 +11,7 @@ import type { TrackerProcess } from '../support/tracker-process.js';
 import { announcePacket, connectedWire, errorText, UdpWire } from '../support/udp-wire.js';
 
 const LIMIT_MS = 60_000;
-const ROTATION_SECONDS = 60;
+const ROTATION_SECONDS = 120;
 /** BEP 15: a client may use an id for a minute. */
 const ID_MS = 55_000;
 const ROTATIONS_MS = 1_000 * (3 * ROTATION_SECONDS + 20);

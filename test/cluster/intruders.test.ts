@@ -412,6 +412,15 @@ describe('a revoked tracker', () => {
       'its attempt to come back',
     );
     expect((await clusterOf(bad)).busConnected).toBe(false);
+    await until(
+      async () => {
+        const { nodes } = await clusterOf(bad);
+        const shown = nodes.find(({ id }) => id === identity.nodeId);
+        return shown?.state === 'revoked' ? true : undefined;
+      },
+      WAIT_MS,
+      'its knowing that it is out',
+    );
     expect(readIdentity(bad).keyRing).toEqual(identity.keyRing);
     await expectUnchanged();
     await bad.remove();

@@ -290,6 +290,8 @@ describe('a revoked node', () => {
     await holds('two more attempts', () => evil.counters.connectFailures >= 2);
     expect(evil.connected).toBe(false);
     expect(evil.counters.lost).toEqual({ ...NOTHING_LOST, unauthorized: 1 });
+    // The next attempts tell as well, for a node that was away when it was revoked.
+    expect(evil.counters.turnedAway).toBe(evil.counters.connectFailures);
     expect(fair.connected).toBe(true);
     expect(fair.counters.connects).toBe(1);
     await holds('the log', () => bus.server.counters.authErrors > before);

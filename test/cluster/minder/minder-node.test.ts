@@ -135,7 +135,7 @@ describe('a minder', () => {
     const bus = busOf(identity);
     await until(() => bus.connected);
     const badBus = busOf(bad);
-    await until(() => badBus.counters.connectFailures > 0);
+    await until(() => badBus.counters.turnedAway > 0);
     expect(badBus.connected).toBe(false);
   });
 
