@@ -17,7 +17,7 @@ import { Shard, type StoreMemory } from '../swarm/layout.js';
 import { adviseHugePages } from '../sys/huge-pages.js';
 import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
-import { Membership } from './membership.js';
+import { type BoundSockets, Membership } from './membership.js';
 import type { ClusterReport, SaveReport } from './message.js';
 import { type Io, keeperTask, type PlanInputs, socketTasks, takesHandOvers } from './plan.js';
 import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
@@ -25,12 +25,14 @@ import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
 import type { WorkerTask } from './task.js';
 import { reserveTrackerMemory } from './tracker-memory.js';
 import { TrackerSource } from './tracker-source.js';
-import { type WorkerFailedError, WorkerHandle } from './worker-handle.js';
+import { WorkerFailedError, WorkerHandle } from './worker-handle.js';
 
 /** Connection ids are good for at most 210 s, and for as long as their key is one of the last two. */
 const KEY_ROTATION_MS = 10 * 60 * 1000;
 /** What lies in `tracker/` and is written again and again. */
 const STATE_FILES = ['store.snapshot', 'admin-token', 'identity.json', 'origins.json', 'downloads'];
+/** How often a start looks for free ports, where it may choose them. */
+const PORT_TRIES = 5;
 /** How long socket workers may take to finish what is in flight; the frontends' own bound is less. */
 const SOCKET_STOP_MS = 8_000;
 /** How long the cluster worker may take to tell what it has, and to save its own. */
@@ -134,8 +136,6 @@ export class TrackerNode {
       logger: this.#logger,
     });
     const inputs: PlanInputs = { config, memory, keyRing, snapshotPath };
-    const tasks = await socketTasks(inputs, io);
-    source.setWorkers(tasks);
     if (membership !== undefined) {
       // Before clients are served: what they change from then on is told to others.
       this.#cluster = this.#startWorker(membership.task(memory, keyRing));
@@ -143,10 +143,7 @@ export class TrackerNode {
     }
     // The threads load their modules while this one loads those of the admin listener.
     this.#keeper = this.#startWorker(keeperTask(inputs));
-    // Most clients are plain, and a thread is 15 MB. As another user we might not read its files.
-    const isLate = (task: WorkerTask) => user === undefined && takesHandOvers(task);
-    this.#lateTask = tasks.find(isLate);
-    const sockets = this.#startSockets(tasks.filter((task) => !isLate(task)));
+    const sockets = this.#serve(inputs, io, { mayBeLate: user === undefined });
     sockets.catch(() => {});
     const admin = await this.#startAdmin(source);
     const bound = await sockets;
@@ -208,11 +205,49 @@ export class TrackerNode {
     else this.#logger.warn({ seconds }, 'serving without having caught up with the cluster');
   }
 
+  /**
+   * Starts the socket workers and returns what they bound. A port that the system chose is free when
+   * it is chosen, and may be somebody else's a moment later: then another is chosen.
+   */
+  async #serve(
+    inputs: PlanInputs,
+    io: Io,
+    { mayBeLate }: { mayBeLate: boolean },
+  ): Promise<BoundSockets & { https: string[] }> {
+    const { http, udp } = inputs.config;
+    const choosesPort = [...http.listen, ...udp.listen].some(
+      (text) => parseListen(text)?.port === 0,
+    );
+    for (let left = choosesPort ? PORT_TRIES : 1; ; left--) {
+      const tasks = await socketTasks(inputs, io);
+      // Most clients are plain, and a thread is 15 MB. As another user we might not read its files.
+      const isLate = (task: WorkerTask) => mayBeLate && takesHandOvers(task);
+      try {
+        const bound = await this.#startSockets(
+          tasks.filter((task) => !isLate(task)),
+          left > 1,
+        );
+        this.#source?.setWorkers(tasks);
+        this.#lateTask = tasks.find(isLate);
+        return bound;
+      } catch (error) {
+        if (left === 1 || !isPortTaken(error)) throw error;
+        await Promise.all(this.#sockets.map((worker) => worker.stop(EMERGENCY_SOCKET_STOP_MS)));
+      }
+    }
+  }
+
   /** Starts the socket workers and returns what they bound, for the `ready` line. */
   async #startSockets(
     tasks: readonly WorkerTask[],
-  ): Promise<{ http: string[]; udp: string[]; https: string[] }> {
-    this.#sockets = tasks.map((task) => this.#startWorker(task));
+    mayTryAgain: boolean,
+  ): Promise<BoundSockets & { https: string[] }> {
+    this.#sockets = tasks.map((task) =>
+      this.#startWorker(task, (error) => {
+        if (mayTryAgain && isPortTaken(error)) return;
+        this.#workerFailed(task, error);
+      }),
+    );
     const bound = { http: new Set<string>(), udp: new Set<string>() };
     const results = await Promise.allSettled(this.#sockets.map((worker) => worker.started));
     for (const result of results) {
@@ -380,6 +415,12 @@ export class TrackerNode {
     this.#saved = false;
     this.#logger.error('the last save did not finish in time');
   }
+}
+
+/** True when a worker found its port in use: the fast path and the portable one have words of their own. */
+function isPortTaken(error: unknown): boolean {
+  if (!(error instanceof WorkerFailedError)) return false;
+  return error.code === 'EADDRINUSE' || error.code === 'address_in_use';
 }
 
 function addressText({ address, port }: BoundAddress): string {

@@ -6,7 +6,7 @@ import { ChangeRingReader, type PeerChange } from './change-ring.js';
 import { DigestReader, rootOf } from './digest.js';
 import { recomputeCells } from './digest.testing.js';
 import { Expiry } from './expiry.js';
-import { reserveStore } from './layout.js';
+import { reserveStore, Swarm } from './layout.js';
 import { peerKey } from './naive-store.js';
 import { PeerWord } from './peer-word.js';
 import { PeerQuery } from './query.js';
@@ -14,6 +14,7 @@ import { type Applied, Replica } from './replica.js';
 import { CELL_WORDS, CELLS, reserveReplication } from './replication-memory.js';
 import { SwarmStore } from './swarm-store.js';
 import { storeTotals } from './totals.js';
+import { StoreWalk } from './walk.js';
 
 export const TTL = 100;
 export const EXTRA = 60;
@@ -184,7 +185,32 @@ export function expectSame(nodes: readonly Node[], label = ''): void {
     expect(cells, `${label}: cells kept and recomputed`).toEqual(recomputeCells(node.store));
     expect(node.digest.root(), label).toBe(rootOf(cells));
     expect(node.digest.root(), `${label}: digests`).toBe(first.digest.root());
-    const { arenaBytes: _a, droppedFull: _d, expired: _e, ...totals } = storeTotals(node.store);
+    const {
+      arenaBytes: _a,
+      droppedFull: _d,
+      expired: _e,
+      swarms: _s,
+      ...totals
+    } = storeTotals(node.store);
     expect(storeTotals(first.store), label).toMatchObject(totals);
+    // An empty swarm stays where its downloads were counted, which are not told here.
+    expect(uselessSwarms(node.store), `${label}: swarms without anything`).toBe(0);
   }
+}
+
+/** Swarms that have neither peers nor downloads. */
+function uselessSwarms(store: SwarmStore): number {
+  let count = 0;
+  const visitor = {
+    swarm(_shard: number, record: number): void {
+      const isKept = store.records[record + Swarm.downloads] > 0;
+      if (!isKept && store.peersOf(record) === 0) count++;
+    },
+    leaf(): void {},
+    swarmDone(): void {},
+  };
+  const options = { restartsMax: 0, lockTimeoutMs: Number.POSITIVE_INFINITY };
+  const walk = new StoreWalk(store, visitor, options);
+  while (walk.step(1_000));
+  return count;
 }
