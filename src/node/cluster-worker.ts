@@ -19,6 +19,7 @@ import { inboxPrefix } from '../minder/bus-permissions.js';
 import {
   CONTROL_ALL,
   CONTROL_VERSION,
+  type ControlRequest,
   controlRequestSubject,
   controlSubject,
   decodeSettings,
@@ -231,11 +232,13 @@ class ClusterWorker implements RunningWorker {
   }
 
   #askForSettings(): void {
-    const request = { version: CONTROL_VERSION, type: 'settings_wanted', revision: this.#revision };
-    this.#transport.publish(
-      controlRequestSubject(this.#task.identity.nodeId),
-      encodeControl(request as Parameters<typeof encodeControl>[0]),
-    );
+    const request: ControlRequest = {
+      version: CONTROL_VERSION,
+      type: 'settings_wanted',
+      revision: this.#revision,
+    };
+    const subject = controlRequestSubject(this.#task.identity.nodeId);
+    this.#transport.publish(subject, encodeControl(request));
   }
 
   #openOrigins(): Origins {
