@@ -1,5 +1,6 @@
 /** The cluster as this tracker sees it, for people and for `/api/v1/cluster`. */
 import type { ClusterView, LinkView, NodeView } from '../admin/cluster-view.js';
+import { snakeCase } from '../lib/snake-case.js';
 import { storeTotals } from '../swarm/totals.js';
 import type { OwnState } from './heartbeats.js';
 import type { NodeTable } from './node-table.js';
@@ -40,11 +41,6 @@ export function viewCluster(
     links,
     counters: Object.fromEntries(counters),
   };
-}
-
-/** `batchesBuilt` as `batches_built`. */
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function linkOf(nodes: NodeTable, from: string, to: string, lagMs: number | undefined): LinkView {

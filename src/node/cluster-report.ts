@@ -2,6 +2,7 @@
 import type { NatsTransport } from '../cluster/nats-transport.js';
 import type { Origins } from '../cluster/origins.js';
 import type { Replicator } from '../cluster/replicator.js';
+import { snakeCase } from '../lib/snake-case.js';
 import { type ReplicationMemory, replicationTotals } from '../swarm/replication-memory.js';
 import type { ClusterReport } from './message.js';
 import { VERSION } from './version.js';
@@ -40,9 +41,6 @@ export function clusterReport(
 
 function snakeCased(counters: object, prefix: string): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(counters).map(([name, count]) => [
-      prefix + name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      Number(count),
-    ]),
+    Object.entries(counters).map(([name, count]) => [prefix + snakeCase(name), Number(count)]),
   );
 }

@@ -42,7 +42,7 @@ export const heartbeatSchema = z.object({
   reason: printable(64),
   /** When the process started, ms since 1970: names its stream of batches. */
   epoch: count,
-  /** Of the last batch that was built in this epoch; 0 for none. */
+  /** Of the last batch that was published in this epoch; 0 for none. */
   sequence,
   /** Wall clock, ms since 1970, as the machine has it. */
   wallMs: count,
