@@ -55,6 +55,7 @@ export default defineConfig({
       serial('conformance', 1, { io: 'portable' }),
       serial('conformance-fast', 1, { folder: 'conformance', io: 'fast' }),
       serial('e2e', 2),
+      serial('dns', 2),
       serial('cluster', 2),
       serial('abuse', 3, { io: 'portable' }),
       serial('abuse-fast', 3, { folder: 'abuse', io: 'fast' }),

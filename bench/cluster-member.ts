@@ -28,6 +28,7 @@ import { PeerQuery, WantFamily } from '../src/swarm/query.js';
 import { COUNTER_WORDS, ReplicationCounter } from '../src/swarm/replication-memory.js';
 import { SwarmStore } from '../src/swarm/swarm-store.js';
 import { createKeyRing } from '../src/tracker/key-ring.js';
+import { createLiveSettings } from '../src/tracker/live-settings.js';
 
 export interface MemberOptions {
   readonly data: string;
@@ -285,9 +286,10 @@ async function main(options: MemberOptions): Promise<void> {
   if (membership === undefined) throw new Error('no membership');
   const memory = reserveTrackerMemory(config, 'fast', membership.digestKey);
   const keyRing = createKeyRing();
+  const live = createLiveSettings();
   membership.installKeys(keyRing);
   let member: Member | undefined;
-  const cluster = new WorkerHandle(membership.task(memory, keyRing), {
+  const cluster = new WorkerHandle(membership.task(memory, { keyRing, live }), {
     log: new LoggerSink(logger),
     onCluster: (report) => member?.note(report),
     onFailed: (error) => {

@@ -1,6 +1,8 @@
 /** `npm run bench [-- PART]`: without a part the side-by-side comparison, with one that part alone. */
 import { benchCallCosts } from './call-costs.js';
 import { benchCluster } from './cluster.js';
+import { benchDns } from './dns.js';
+import { benchLists } from './lists.js';
 import { sideBySide } from './side-by-side.js';
 import { benchStore } from './store.js';
 import { benchWorkers } from './workers.js';
@@ -10,9 +12,13 @@ if (part === 'store') benchStore();
 else if (part === 'sys') benchCallCosts();
 else if (part === 'workers') await benchWorkers(rest);
 else if (part === 'cluster') await benchCluster(rest);
+else if (part === 'dns') await benchDns();
+else if (part === 'lists') await benchLists(rest);
 else if (part === '' || part.startsWith('--'))
   await sideBySide(part === '' ? rest : [part, ...rest]);
 else {
-  process.stderr.write(`bench: no part '${part}'; there are: cluster, store, sys, workers\n`);
+  process.stderr.write(
+    `bench: no part '${part}'; there are: cluster, dns, lists, store, sys, workers\n`,
+  );
   process.exitCode = 2;
 }

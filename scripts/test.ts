@@ -12,7 +12,7 @@
  * failed.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,7 @@ const PROJECTS = [
   'conformance',
   'conformance-fast',
   'e2e',
+  'dns',
   'cluster',
   'abuse',
   'abuse-fast',
@@ -40,11 +41,15 @@ const SYSTEM_COMMANDS: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   'nats-server': 'nats-server',
   faketime: 'faketime',
+  dig: 'bind9-dnsutils',
+  named: 'bind9',
 };
 
 /** The same for the module that Debian's own Python must find. */
 const PYTHON_MODULE = { name: 'libtorrent', package: 'python3-libtorrent' } as const;
 const DEBIAN_PYTHON = '/usr/bin/python3';
+
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 const VITEST_LIMIT_MS = 30 * 60_000;
 const TOOL_LIMIT_MS = 10 * 60_000;
@@ -100,10 +105,24 @@ function ensureSystemPackages(): string | undefined {
   if (isRoot && isOnPath('apt-get')) {
     say(`installing ${packages.join(' ')}`);
     run('apt-get', ['update'], TOOL_LIMIT_MS);
-    run('apt-get', install, TOOL_LIMIT_MS);
+    withoutServices(() => run('apt-get', install, TOOL_LIMIT_MS));
     if (missingPackages().length === 0) return undefined;
   }
   return `sudo apt-get update && sudo apt-get ${install.join(' ')}`;
+}
+
+/**
+ * Debian starts a service as soon as its package is installed: a name server on port 53 that nobody
+ * asked for. This is the system's own way to say no; a policy that is there already stays.
+ */
+function withoutServices(install: () => void): void {
+  const isOurs = !existsSync(SERVICE_POLICY);
+  if (isOurs) writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    if (isOurs) rmSync(SERVICE_POLICY, { force: true });
+  }
 }
 
 function nodeTool(path: string, args: readonly string[], limitMs: number): boolean {
@@ -171,7 +190,7 @@ function main(): void {
   if (typeof planned === 'string') {
     failures.push(planned);
   } else {
-    const needsPackages = ['e2e', 'cluster'].some((name) => planned.projects.includes(name));
+    const needsPackages = ['e2e', 'dns', 'cluster'].some((name) => planned.projects.includes(name));
     const line = needsPackages ? ensureSystemPackages() : undefined;
     if (line !== undefined) failures.push(`programs are missing; install them with: ${line}`);
     for (const name of planned.checks) add(runCheck(name));

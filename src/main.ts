@@ -19,15 +19,32 @@ function onStopSignal(listener: (signal: string) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, listener);
 }
 
+function onReloadSignal(listener: () => void): void {
+  process.on('SIGHUP', listener);
+}
+
 /** Every command, in the order of the help; each loads its modules only when it is wanted. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tracker: async () =>
-    (await import('./cli/tracker.js')).trackerCommand({ stderr, env, onStopSignal, exit }),
+    (await import('./cli/tracker.js')).trackerCommand({
+      stderr,
+      env,
+      onStopSignal,
+      onReloadSignal,
+      exit,
+    }),
   minder: async () =>
-    (await import('./cli/minder.js')).minderCommand({ stderr, env, onStopSignal, exit }),
+    (await import('./cli/minder.js')).minderCommand({ stdout, stderr, env, onStopSignal, exit }),
   token: async () => (await import('./cli/token.js')).tokenCommand({ stdout, stderr }),
   nodes: async () => (await import('./cli/nodes.js')).nodesCommand({ stdout, stderr }),
   revoke: async () => (await import('./cli/revoke.js')).revokeCommand({ stdout, stderr }),
+  drain: async () =>
+    (await import('./cli/drain.js')).drainCommand({ stdout, stderr, onStopSignal }),
+  settings: async () => (await import('./cli/settings.js')).settingsCommand({ stdout, stderr }),
+  deny: async () =>
+    (await import('./cli/deny.js')).denyCommand({ stdout, stderr, stdin: process.stdin }),
+  allow: async () =>
+    (await import('./cli/allow.js')).allowCommand({ stdout, stderr, stdin: process.stdin }),
   announce: async () => (await import('./cli/announce.js')).announceCommand({ stdout, stderr }),
   scrape: async () => (await import('./cli/scrape.js')).scrapeCommand({ stdout, stderr }),
   load: async () => (await import('./cli/load.js')).loadCommand({ stdout, stderr, onStopSignal }),

@@ -5,6 +5,7 @@ import { ADMIN_ERRORS } from './admin-error.js';
 import { type AdminServer, type AdminServerOptions, createAdminServer } from './admin-server.js';
 import {
   FAKE_CLUSTER,
+  FAKE_DNS,
   FAKE_MINDER_STATS,
   FAKE_STATS,
   FakeMinderSource,
@@ -129,6 +130,7 @@ describe('the admin listener', () => {
     const url = `http://${await server.start()}`;
     expect(await (await fetch(`${url}/stats.json`)).json()).toEqual(FAKE_MINDER_STATS);
     expect(await (await fetch(`${url}/api/v1/cluster`)).json()).toEqual(FAKE_CLUSTER);
+    expect(await (await fetch(`${url}/api/v1/dns`)).json()).toEqual(FAKE_DNS);
     expect((await fetch(`${url}/api/v1/digest`)).status).toBe(404);
     expect((await fetch(`${url}/api/v1/swarms/${HASH}`)).status).toBe(404);
     expect(await (await fetch(url)).text()).not.toContain('swarms');

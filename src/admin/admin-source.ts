@@ -4,6 +4,23 @@
  */
 
 import type { ClusterView } from './cluster-view.js';
+import type { DnsView } from './dns-view.js';
+
+/** How busy a tracker is, and what it does about that. */
+export interface LoadView {
+  /** Share of the last second that the busiest worker was busy. */
+  readonly busyShare: number;
+  /** Announces and scrapes answered in the last second. */
+  readonly requestsPerSecond: number;
+  /** How many times the interval is longer than it would be. */
+  readonly stretch: number;
+  /** Interval that clients are told, before it varies. */
+  readonly intervalSeconds: number;
+  /** Clients are to move to other trackers. */
+  readonly draining: boolean;
+  /** Why the interval is stretched: `busy`, `requests`, `calming`; empty while it is not. */
+  readonly reason: string;
+}
 
 /** Everything that an operator may count. Totals count from the start of the process. */
 export interface TrackerStats {
@@ -55,6 +72,16 @@ export interface TrackerStats {
     readonly connectionsTotal: number;
     /** Connections closed at once because there were too many. */
     readonly connectionsRefused: number;
+  };
+  readonly load: LoadView;
+  /** Info hashes that are denied or allowed. */
+  readonly lists: {
+    /** Which of them count: open is none. */
+    readonly mode: 'open' | 'deny' | 'allow';
+    readonly denied: number;
+    readonly allowed: number;
+    /** Announces refused because of them, by protocol; they count as failures as well. */
+    readonly refused: { readonly udp: number; readonly http: number };
   };
   readonly save: {
     /** When the last save ended, in milliseconds since 1970; 0 when there was none. */
@@ -126,6 +153,20 @@ export interface MinderStats {
     /** Times that the bus's server was started again. */
     readonly restarts: number;
   };
+  /** Probes of trackers' addresses. */
+  readonly probes: {
+    readonly sent: number;
+    /** Of addresses that had been proven. */
+    readonly failed: number;
+    /** Of those sent: of addresses that had not. */
+    readonly attempts: number;
+  };
+  /** The set of trackers that clients are sent to. */
+  readonly dns: {
+    readonly trackers: number;
+    readonly addresses4: number;
+    readonly addresses6: number;
+  };
   readonly memory: { readonly rss: number };
 }
 
@@ -140,6 +181,7 @@ interface CommonSource {
 export interface MinderAdminSource extends CommonSource {
   readonly role: 'minder';
   stats(): MinderStats;
+  dns(): DnsView;
 }
 
 export interface TrackerAdminSource extends CommonSource {

@@ -1,7 +1,24 @@
 /** What `/api/v1/cluster` shows: the cluster as one node sees it. */
 
-/** `joining`: not yet caught up. `unreachable` comes with a reason: `silent`, `clock`. */
+/**
+ * `joining`: not yet caught up. `unreachable` comes with a reason: `silent`, `clock`; and where a minder
+ * looks, `probes` (none of its addresses answers) and `flapping` (it came and went, and must stay).
+ */
 export type NodeState = 'joining' | 'healthy' | 'draining' | 'unreachable' | 'revoked';
+
+/** What a minder's probes found at one address of a tracker. */
+export interface ProbeView {
+  /** URL with an IP address. */
+  readonly address: string;
+  /**
+   * `unverified`: nobody has proven that it is the tracker's. `unknown`: nothing can be reached by its
+   * protocol and family, so it says nothing.
+   */
+  readonly state: 'unverified' | 'well' | 'dead' | 'unknown';
+  readonly rttMs: number | null;
+  /** In a word. */
+  readonly error: string | null;
+}
 
 export interface NodeView {
   readonly id: string;
@@ -13,6 +30,8 @@ export interface NodeView {
   readonly reason: string | null;
   /** Where clients reach it, as URLs. */
   readonly addresses: readonly string[];
+  /** Of a tracker, as a minder sees it. */
+  readonly probes?: readonly ProbeView[];
   /** How old its changes are when they get here: half of them are younger; null when none came. */
   readonly lagMs: number | null;
   /** The same for 99 of 100. */
@@ -30,6 +49,9 @@ export interface NodeView {
   readonly digest: string | null;
   readonly peers: number;
   readonly swarms: number;
+  /** Of a tracker, as minders see it: requests of its clients, and the interval that they are told. */
+  readonly requestsPerSecond?: number | null;
+  readonly intervalSeconds?: number | null;
 }
 
 /** What flows from one node to another. */

@@ -8,6 +8,7 @@ import type {
   TrackerStats,
 } from './admin-source.js';
 import type { ClusterView } from './cluster-view.js';
+import type { DnsView } from './dns-view.js';
 
 /** Every number differs, so that a test sees which one ended up where. */
 export const FAKE_STATS: TrackerStats = {
@@ -48,6 +49,15 @@ export const FAKE_STATS: TrackerStats = {
     connectionsTotal: 99,
     connectionsRefused: 1,
   },
+  load: {
+    busyShare: 0.75,
+    requestsPerSecond: 321.5,
+    stretch: 1.5625,
+    intervalSeconds: 2_812,
+    draining: true,
+    reason: 'requests',
+  },
+  lists: { mode: 'deny', denied: 61, allowed: 62, refused: { udp: 63, http: 64 } },
   save: { lastAt: 1_700_000_000_500, lastSeconds: 0.25, bytes: 12_345, failures: 2 },
   memory: { rss: 77_777 },
 };
@@ -88,6 +98,10 @@ export const FAKE_CLUSTER: ClusterView = {
       gaps: 3,
       clockOffsetMs: -300_000,
       lastHeartbeatMs: 400,
+      probes: [
+        { address: 'udp://192.0.2.1:6969', state: 'dead', rttMs: null, error: 'timeout' },
+        { address: 'udp://192.0.2.2:6969', state: 'well', rttMs: 1.5, error: null },
+      ],
     },
   ],
   links: [{ from: 'n2', to: 'n1', recordsPerSecond: 5.5, lagMs: 12 }],
@@ -103,7 +117,19 @@ export const FAKE_MINDER_STATS: MinderStats = {
   tokens: 2,
   enrolments: { accepted: 5, renewed: 6, refused: { token_used: 7 } },
   bus: { connected: true, restarts: 8 },
+  probes: { sent: 900, failed: 91, attempts: 92 },
+  dns: { trackers: 3, addresses4: 4, addresses6: 5 },
   memory: { rss: 88_888 },
+};
+
+export const FAKE_DNS: DnsView = {
+  zone: 'tracker.example.org',
+  revision: 1_700_000_000,
+  addresses4: ['192.0.2.1'],
+  addresses6: ['2001:db8::1'],
+  services: [{ protocol: 'udp', port: 6969 }],
+  trackers: [{ id: 'n1', name: 'a', state: 'healthy', addresses: ['udp://192.0.2.1:6969'] }],
+  since: 1_700_000_000_123,
 };
 
 /** The same for a minder. */
@@ -120,6 +146,10 @@ export class FakeMinderSource implements MinderAdminSource {
 
   stats(): MinderStats {
     return FAKE_MINDER_STATS;
+  }
+
+  dns(): DnsView {
+    return FAKE_DNS;
   }
 
   cluster(): ClusterView {

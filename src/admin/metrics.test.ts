@@ -109,6 +109,12 @@ describe('Metrics', () => {
         'trackerbt_minder_enrolments_total{kind="renewal"} 6',
         'trackerbt_minder_enrolments_refused_total{reason="token_used"} 7',
         'trackerbt_minder_bus_restarts_total 8',
+        'trackerbt_minder_dns_trackers 3',
+        'trackerbt_minder_dns_addresses{family="ipv4"} 4',
+        'trackerbt_minder_dns_addresses{family="ipv6"} 5',
+        'trackerbt_minder_probes_total 900',
+        'trackerbt_minder_probe_attempts_total 92',
+        'trackerbt_minder_probes_failed_total 91',
       ]),
     );
   });

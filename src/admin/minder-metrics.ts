@@ -5,6 +5,20 @@ import { COMMON_GAUGES, type Metric } from './metric.js';
 export const MINDER_GAUGES: readonly Metric<MinderStats>[] = [
   ...COMMON_GAUGES,
   { name: 'minder_tokens', help: 'Join tokens that are good.', read: ({ tokens }) => tokens },
+  {
+    name: 'minder_dns_trackers',
+    help: 'Trackers that clients are sent to.',
+    read: ({ dns }) => dns.trackers,
+  },
+  {
+    name: 'minder_dns_addresses',
+    help: 'Addresses that clients are sent to.',
+    labels: ['family'],
+    read: ({ dns }) => [
+      [{ family: 'ipv4' }, dns.addresses4],
+      [{ family: 'ipv6' }, dns.addresses6],
+    ],
+  },
 ];
 
 export const MINDER_COUNTERS: readonly Metric<MinderStats>[] = [
@@ -28,5 +42,20 @@ export const MINDER_COUNTERS: readonly Metric<MinderStats>[] = [
     name: 'minder_bus_restarts_total',
     help: "Times that the bus's server was started again.",
     read: ({ bus }) => bus.restarts,
+  },
+  {
+    name: 'minder_probes_total',
+    help: 'Probes of addresses of trackers.',
+    read: ({ probes }) => probes.sent,
+  },
+  {
+    name: 'minder_probe_attempts_total',
+    help: 'Those of addresses that nobody had proven.',
+    read: ({ probes }) => probes.attempts,
+  },
+  {
+    name: 'minder_probes_failed_total',
+    help: 'Probes of proven addresses that failed.',
+    read: ({ probes }) => probes.failed,
   },
 ];

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { Access } from './access.js';
 import { AdminError } from './admin-error.js';
-import type { AdminSource, TrackerAdminSource } from './admin-source.js';
+import type { AdminSource, MinderAdminSource, TrackerAdminSource } from './admin-source.js';
 import type { Metrics } from './metrics.js';
 import { page } from './page.js';
 import {
   clusterSchema,
   digestSchema,
+  dnsSchema,
   errorSchema,
   healthSchema,
   minderStatsSchema,
@@ -38,6 +39,8 @@ export function addRoutes(app: FastifyInstance, dependencies: RouteDependencies)
   if (dependencies.source.role === 'tracker') {
     addDigest(app, dependencies.source);
     addSwarms(app, dependencies.source);
+  } else {
+    addDns(app, dependencies.source);
   }
 }
 
@@ -105,6 +108,19 @@ function addCluster(app: FastifyInstance, { source }: RouteDependencies): void {
       },
     },
     () => source.cluster(),
+  );
+}
+
+function addDns(app: FastifyInstance, source: MinderAdminSource): void {
+  app.get(
+    '/api/v1/dns',
+    {
+      schema: {
+        summary: 'The trackers that clients are sent to',
+        response: { 200: dnsSchema, '4xx': errorSchema },
+      },
+    },
+    () => source.dns(),
   );
 }
 

@@ -29,12 +29,24 @@ export const healthSchema = {
 
 const numberOrNull = { type: ['number', 'null'] } as const;
 
-const nodeSchema = open({
+const probeSchema = open({
+  address: { ...text, description: 'URL with an IP address.' },
+  state: { type: 'string', enum: ['unverified', 'well', 'dead', 'unknown'] },
+  rttMs: numberOrNull,
+  error: { ...textOrNull, description: 'Why the last probe failed, in a word.' },
+});
+
+const nodeStateSchema = {
+  type: 'string',
+  enum: ['joining', 'healthy', 'draining', 'unreachable', 'revoked'],
+} as const;
+
+const knownNodeSchema = open({
   id: text,
   name: text,
   role: { type: 'string', enum: ['tracker', 'minder'] },
   version: text,
-  state: { type: 'string', enum: ['joining', 'healthy', 'draining', 'unreachable', 'revoked'] },
+  state: nodeStateSchema,
   reason: { ...textOrNull, description: 'Why it is in that state, in a word.' },
   addresses: { type: 'array', items: text },
   lagMs: { ...numberOrNull, description: 'How old its changes are here: half are younger.' },
@@ -47,6 +59,44 @@ const nodeSchema = open({
   peers: count,
   swarms: count,
 });
+
+const nodeSchema = {
+  ...knownNodeSchema,
+  properties: {
+    ...knownNodeSchema.properties,
+    probes: {
+      type: 'array',
+      items: probeSchema,
+      description: 'Of a tracker, as a minder sees it: what probes found at its addresses.',
+    },
+  },
+};
+
+export const dnsSchema = {
+  description: 'The trackers that clients are sent to.',
+  ...open({
+    zone: { ...text, description: 'Empty when this minder serves no zone.' },
+    revision: { ...count, description: 'Grows with every change, over restarts too.' },
+    addresses4: { type: 'array', items: text },
+    addresses6: { type: 'array', items: text },
+    services: {
+      type: 'array',
+      items: open({ protocol: { type: 'string', enum: ['udp', 'http', 'https'] }, port: count }),
+      description: 'The most common first.',
+    },
+    trackers: {
+      type: 'array',
+      items: open({
+        id: text,
+        name: text,
+        state: nodeStateSchema,
+        addresses: { type: 'array', items: text },
+      }),
+      description: 'None of them healthy: the last set stays.',
+    },
+    since: { ...count, description: 'When it changed last, ms since 1970; 0 for never.' },
+  }),
+};
 
 export const clusterSchema = {
   description: 'The cluster as this node sees it; this node first.',
@@ -73,6 +123,12 @@ export const minderStatsSchema = {
     tokens: count,
     enrolments: open({ accepted: count, renewed: count, refused: countsByReason }),
     bus: open({ connected: { type: 'boolean' }, restarts: count }),
+    probes: open({
+      sent: count,
+      failed: { ...count, description: 'Of addresses that had been proven.' },
+      attempts: { ...count, description: 'Of those sent: of addresses that had not.' },
+    }),
+    dns: open({ trackers: count, addresses4: count, addresses6: count }),
     memory: open({ rss: count }),
   }),
 };
@@ -116,6 +172,20 @@ export const statsSchema = {
       connections: count,
       connectionsTotal: count,
       connectionsRefused: count,
+    }),
+    load: open({
+      busyShare: { ...number, description: 'Of the busiest worker, in the last second.' },
+      requestsPerSecond: number,
+      stretch: { ...number, description: 'How many times the interval is longer under load.' },
+      intervalSeconds: { ...number, description: 'What clients are told now.' },
+      draining: { type: 'boolean' },
+      reason: { ...text, description: 'Of the stretch: busy, requests, calming, or empty.' },
+    }),
+    lists: open({
+      mode: { type: 'string', enum: ['open', 'deny', 'allow'] },
+      denied: { ...count, description: 'Info hashes on the list.' },
+      allowed: count,
+      refused: open({ udp: count, http: count }),
     }),
     save: open({ lastAt: number, lastSeconds: number, bytes: count, failures: count }),
     memory: open({ rss: count }),

@@ -44,6 +44,40 @@ export const TRACKER_GAUGES: readonly Metric<TrackerStats>[] = [
     read: ({ http }) => http.connections,
   },
   {
+    name: 'load_busy_share',
+    help: 'Share of the last second that the busiest worker was busy.',
+    read: ({ load }) => load.busyShare,
+  },
+  {
+    name: 'load_requests_per_second',
+    help: 'Announces and scrapes answered in the last second.',
+    read: ({ load }) => load.requestsPerSecond,
+  },
+  {
+    name: 'load_stretch',
+    help: 'How many times the interval is longer because of load.',
+    read: ({ load }) => load.stretch,
+  },
+  {
+    name: 'interval_seconds',
+    help: 'Interval that clients are told.',
+    read: ({ load }) => load.intervalSeconds,
+  },
+  {
+    name: 'draining',
+    help: '1 while clients are to move to other trackers.',
+    read: ({ load }) => (load.draining ? 1 : 0),
+  },
+  {
+    name: 'list_entries',
+    help: 'Info hashes that are denied, or allowed.',
+    labels: ['list'],
+    read: ({ lists }) => [
+      [{ list: 'deny' }, lists.denied],
+      [{ list: 'allow' }, lists.allowed],
+    ],
+  },
+  {
     name: 'save_timestamp_seconds',
     help: 'When the last save ended, in seconds since 1970; 0 for never.',
     read: ({ save }) => save.lastAt / 1000,
@@ -93,6 +127,15 @@ export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
     read: ({ udp, http }) => [
       [{ protocol: 'udp' }, udp.errors],
       [{ protocol: 'http' }, http.failures],
+    ],
+  },
+  {
+    name: 'list_refusals_total',
+    help: 'Announces refused because of the lists of info hashes.',
+    labels: ['protocol'],
+    read: ({ lists }) => [
+      [{ protocol: 'udp' }, lists.refused.udp],
+      [{ protocol: 'http' }, lists.refused.http],
     ],
   },
   {

@@ -61,7 +61,8 @@ export async function asking(
   }
 }
 
-function setExit({ exit }: MinderIo, code: number): void {
+/** The code with which the process ends in its own time. */
+export function setExit({ exit }: MinderIo, code: number): void {
   if (exit === undefined) process.exitCode = code;
   else exit(code);
 }

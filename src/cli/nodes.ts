@@ -30,8 +30,13 @@ function textOf(nodes: readonly NodeView[]): string {
     node.lagMs === null ? '-' : `${node.lagMs} ms`,
     node.clockOffsetMs === null ? '-' : `${Math.round(node.clockOffsetMs)} ms`,
     node.role === 'minder' ? '-' : String(node.peers),
+    typeof node.requestsPerSecond === 'number' ? `${node.requestsPerSecond}/s` : '-',
+    typeof node.intervalSeconds === 'number' ? `${node.intervalSeconds} s` : '-',
     node.version,
     node.name,
   ]);
-  return table(['ID', 'ROLE', 'STATE', 'LAG', 'CLOCK', 'PEERS', 'VERSION', 'NAME'], rows);
+  return table(
+    ['ID', 'ROLE', 'STATE', 'LAG', 'CLOCK', 'PEERS', 'REQUESTS', 'INTERVAL', 'VERSION', 'NAME'],
+    rows,
+  );
 }

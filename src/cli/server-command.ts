@@ -19,6 +19,8 @@ export interface ServerCommandIo {
   readonly env: Environment;
   /** Calls back for each signal that asks the process to stop. */
   readonly onStopSignal: (listener: (signal: string) => void) => void;
+  /** Calls back for each signal that asks the process to read its files again. */
+  readonly onReloadSignal?: (listener: () => void) => void;
   /** Ends the process. */
   readonly exit: (code: number) => void;
 }
@@ -27,6 +29,8 @@ export interface ServerCommandIo {
 export interface Server {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Reads again what may change while it runs. */
+  reload?(): void;
   /** Resolves to the exit code. */
   readonly ended: Promise<number>;
 }
@@ -65,7 +69,7 @@ function readConfig(
   role: Role,
 ): Config {
   const file = typeof options.config === 'string' ? options.config : undefined;
-  const config = loadConfig({ file, env, flags: flagSettings(options) });
+  const config = loadConfig({ file, env, flags: flagSettings(options, role) });
   return resolve(config, { hostname: hostname(), role });
 }
 
@@ -81,6 +85,7 @@ async function run(server: Server, logger: Logger, io: ServerCommandIo): Promise
     logger.info({ signal }, 'stopping');
     void server.stop();
   });
+  if (server.reload !== undefined) io.onReloadSignal?.(() => server.reload?.());
   try {
     await server.start();
   } catch (error) {

@@ -115,7 +115,9 @@ describe('what comes from nodes', () => {
     expect(stdout).not.toContain('\u001b');
     expect(stdout).toContain('unreachable (clock)');
     expect(stdout).toContain('300000 ms');
-    expect(stdout.split('\n')[0]).toMatch(/^ID +ROLE +STATE +LAG +CLOCK +PEERS +VERSION +NAME$/);
+    expect(stdout.split('\n')[0]).toMatch(
+      /^ID +ROLE +STATE +LAG +CLOCK +PEERS +REQUESTS +INTERVAL +VERSION +NAME$/,
+    );
   });
 });
 

@@ -12,7 +12,10 @@ it('serves the others too while one asks for ever', () => {
     publish: (subject: string) => said.push(subject.split('.')[1]),
   };
   const means = { transport } as unknown as ReplicatorDependencies;
-  const context = new ReplicationContext({ id: 'self', name: '', epoch: 1, addresses: [] }, means);
+  const context = new ReplicationContext(
+    { id: 'self', name: '', software: '', epoch: 1, addresses: [] },
+    means,
+  );
   const ring = new BatchRing({ bytesMax: 64 * 1024 * 1024 });
   for (let i = 0; i < 64; i++) ring.push(new Uint8Array(64 * 1024));
   ring.cursor = 65;

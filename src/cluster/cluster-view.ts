@@ -91,7 +91,7 @@ function viewNode(
     ...(isSilent ? SILENT : conditionOf(heartbeat, offsetMs - clusterOffsetMs, options)),
     name: heartbeat.name,
     role: heartbeat.role,
-    version: '',
+    version: heartbeat.software ?? '',
     addresses: heartbeat.addresses,
     recordsOut: heartbeat.counters.changes ?? 0,
     clockOffsetMs: Math.round(offsetMs),

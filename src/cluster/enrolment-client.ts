@@ -83,15 +83,20 @@ export interface RenewOptions {
   readonly identity: Identity;
   readonly node: NodeDescription;
   readonly timeoutMs?: number;
+  /** Another minder to ask, after those that the identity names; '' for none. */
+  readonly joinUrl?: string;
 }
 
 /**
  * Gets a new certificate, for a new key, and new bus credentials for the old bus key. Asks the
  * minders in turn. Returns the new identity, not yet saved. Throws an `EnrolmentError`: the refusal of
  * a minder if there was one.
+ *
+ * A minder that was away when we joined does not know us yet, and another may: that is a refusal for
+ * good only when every minder has answered so.
  */
 export async function renew(
-  { identity, node, timeoutMs = TIMEOUT_MS }: RenewOptions,
+  { identity, node, timeoutMs = TIMEOUT_MS, joinUrl = '' }: RenewOptions,
   { clock }: { clock: Clock },
 ): Promise<Identity> {
   const { busPublicKey, makeKeyRequest } = await import('./enrolment-keys.js');
@@ -101,7 +106,8 @@ export async function renew(
   const body: RenewalRequest = { ...describe(node), csr, busPublicKey: busPublicKey(seed) };
   const credentials = { certificate, key: identity.key };
   let failure: unknown;
-  for (const url of identity.minders) {
+  let isAway = false;
+  for (const url of urlsToAsk(identity.minders, joinUrl)) {
     try {
       const minder = parseMinderUrl(url);
       const request = { path: RENEW_PATH, body, ca, credentials, timeoutMs };
@@ -119,11 +125,33 @@ export async function renew(
     } catch (error) {
       // What a minder says tells more than that another is away.
       const isWord = error instanceof EnrolmentError && error.refusal !== undefined;
+      if (!isWord) isAway = true;
       if (isWord || failure === undefined) failure = error;
-      if (isFinal(error)) break;
+      if (isFinal(error) && !isUnknown(error)) throw error;
     }
   }
+  if (isUnknown(failure) && isAway) throw passing(failure);
   throw failure;
+}
+
+/** One that the configuration names may be the only one left, with an address that nobody told us. */
+function urlsToAsk(minders: readonly string[], joinUrl: string): readonly string[] {
+  if (joinUrl === '') return minders;
+  try {
+    const { href } = parseMinderUrl(joinUrl);
+    return minders.includes(href) ? minders : [...minders, href];
+  } catch {
+    return minders;
+  }
+}
+
+function isUnknown(error: unknown): error is EnrolmentError {
+  return error instanceof EnrolmentError && error.refusal === 'node_unknown';
+}
+
+/** As long as another minder may know better. */
+function passing({ message }: EnrolmentError): EnrolmentError {
+  return new EnrolmentError('minder_unreachable', `${message}; other minders do not answer`);
 }
 
 /**

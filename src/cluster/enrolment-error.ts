@@ -44,6 +44,8 @@ const ADVICE: Readonly<Record<EnrolmentRefusal, string>> = {
   node_unknown: 'it does not know this node: remove the identity and join again',
   node_revoked: 'this node was revoked: remove the identity and join again with a new token',
   cluster_full: 'the cluster has as many nodes as it may have: revoke those that are gone',
+  bus_differs:
+    "of the two minders one uses somebody else's bus: give both the same --nats URL or none",
   too_many_requests: 'too many requests from this address: try again in a minute',
   unavailable: 'it cannot answer at the moment: its log says why',
 };

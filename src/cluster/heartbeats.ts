@@ -76,6 +76,7 @@ export class Heartbeats {
       root: this.#digest.root(),
       peers: totals.peers,
       swarms: totals.swarms,
+      software: options.software,
       addresses: options.addresses.slice(0, ADDRESSES_MAX),
       counters: this.#counters(),
       links: this.#links(),
@@ -115,16 +116,18 @@ export class Heartbeats {
     const ms = heartbeat.wallMs - (before?.wallMs ?? heartbeat.wallMs);
     if (ms > 0) node.recordsPerSecond = Math.max(0, (1000 * records) / ms);
     node.heartbeatMs = nowMs;
+    if (heartbeat.role === 'tracker') means.service?.heard(heartbeat.counters);
     node.lag.heartbeat(heartbeat.wallMs, means.clock.wallMs());
     return node;
   }
 
   #counters(): Heartbeat['counters'] {
-    const { tally } = this.#context;
+    const { tally, means } = this.#context;
     let recordsIn = 0;
     for (const node of this.#nodes.values()) recordsIn += node.recordsIn;
     const told = Object.fromEntries(TOLD.map((name) => [name, tally[name]]));
-    return { ...told, recordsIn, recordsOut: tally.changes };
+    const service = means.service?.counters() ?? {};
+    return { ...told, ...service, recordsIn, recordsOut: tally.changes };
   }
 
   #links(): Heartbeat['links'] {

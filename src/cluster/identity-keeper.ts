@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import type { LogSink } from '../lib/log-sink.js';
-import type { ClusterSettings } from '../protocol/cluster/control.js';
+import { type ClusterSettings, isNewer } from '../protocol/cluster/control.js';
 import type { EnrolmentRefusal } from '../protocol/cluster/enrolment.js';
 import {
   type EnrolOptions,
@@ -18,8 +18,10 @@ import {
 } from './enrolment-client.js';
 import { EnrolmentError } from './enrolment-error.js';
 import { type Identity, loadIdentity, saveIdentity } from './identity.js';
+import { MinderDirectory } from './minder-directory.js';
+import { parseMinderUrl } from './minder-request.js';
 
-export interface JoinOptions extends Omit<EnrolOptions, 'url' | 'token' | 'busKey'> {
+export interface JoinOptions extends Omit<EnrolOptions, 'url' | 'token'> {
   /** File of the identity; see `identityPath`. */
   readonly path: string;
   /** Empty when the node counts on its identity. */
@@ -54,7 +56,7 @@ export async function joinCluster(
     );
   }
   const { makeBusKey } = await import('./enrolment-keys.js');
-  const request = { ...options, url, token: await token(), busKey: makeBusKey() };
+  const request = { ...options, url, token: await token(), busKey: options.busKey ?? makeBusKey() };
   const endMs = performance.now() + patienceMs;
   for (;;) {
     try {
@@ -85,13 +87,17 @@ export interface IdentityKeeperOptions {
   readonly identity: Identity;
   readonly node: NodeDescription;
   readonly timeoutMs?: number;
+  /** URL of a minder that the configuration names: asked as well, after all others. */
+  readonly joinUrl?: string;
 }
 
 export interface IdentityKeeperDependencies {
   readonly clock: Clock;
   readonly log: LogSink;
-  /** Other certificates, bus credentials or addresses of the bus. */
+  /** Other certificates and bus credentials, and maybe addresses of the bus. */
   readonly onRenewed: (identity: Identity) => void;
+  /** The bus servers are others than before; certificates and credentials are not. */
+  readonly onServers: (identity: Identity) => void;
   /** The minder will not renew, for good; the node is out. */
   readonly onRefused?: (refusal: EnrolmentRefusal) => void;
   /** From 0 to 1; `Math.random` unless a test gives another. */
@@ -110,6 +116,8 @@ export class IdentityKeeper {
   readonly #path: string;
   readonly #node: NodeDescription;
   readonly #timeoutMs: number | undefined;
+  readonly #joinUrl: string;
+  readonly #directory = new MinderDirectory();
   readonly #dependencies: IdentityKeeperDependencies;
   #identity: Identity;
   #timer: NodeJS.Timeout | undefined;
@@ -125,6 +133,7 @@ export class IdentityKeeper {
     this.#identity = options.identity;
     this.#node = options.node;
     this.#timeoutMs = options.timeoutMs;
+    this.#joinUrl = options.joinUrl ?? '';
     this.#dependencies = dependencies;
   }
 
@@ -134,6 +143,8 @@ export class IdentityKeeper {
 
   start(): void {
     this.#plan();
+    // The operator names a minder that we have not heard of: perhaps the others are gone for good.
+    if (!isKnownMinder(this.#identity, this.#joinUrl)) void this.renewNow();
   }
 
   /** Idempotent; waits for a renewal under way. */
@@ -152,27 +163,42 @@ export class IdentityKeeper {
   }
 
   /**
-   * Keeps what the minder says for the next start: keys and addresses. Older news is dropped. Other
-   * addresses of the bus are told as a renewal is.
+   * Keeps what a minder says for the next start: keys and addresses. Older news is dropped. Returns
+   * true when the keys are new. Other addresses of the bus are told.
    */
-  noteSettings(settings: ClusterSettings): void {
+  noteSettings(settings: ClusterSettings): boolean {
     const old = this.#identity;
-    if (settings.revision <= old.revision) return;
-    const minders = joined(
-      settings.minders.flatMap(({ urls }) => urls),
-      old.minders,
-    );
-    const urls = joined(
-      settings.minders.flatMap(({ bus }) => bus),
-      old.bus.urls,
-    );
-    const { revision, keyRing } = settings;
-    const next = { ...old, revision, keyRing, minders, bus: { ...old.bus, urls } };
-    // Most revisions are about other nodes, and not worth a write.
-    const isSame = isDeepStrictEqual({ ...next, revision: old.revision }, old);
+    const hasVersions = settings.keyRingVersion !== undefined;
+    if (!hasVersions && settings.revision <= old.revision) return false;
+    const { directory = [], minders, bus } = old;
+    const known = { minders, bus: bus.urls, directory };
+    const found = this.#directory.take(known, settings, performance.now());
+    const next: Identity = {
+      ...old,
+      revision: Math.max(old.revision, settings.revision),
+      minders: [...found.minders],
+      bus: { ...bus, urls: [...found.bus] },
+      directory: [...found.directory],
+      ...this.#newerRing(settings),
+    };
+    // Most messages are about other nodes, or repeat, and are not worth a write.
+    const isSame = isDeepStrictEqual({ ...next, revision: 0 }, { ...old, directory, revision: 0 });
     if (isSame) this.#identity = next;
     else this.#keep(next);
-    if (!isDeepStrictEqual(urls, old.bus.urls)) this.#dependencies.onRenewed(next);
+    if (!isDeepStrictEqual(next.bus.urls, bus.urls)) this.#dependencies.onServers(next);
+    return !isDeepStrictEqual(next.keyRing, old.keyRing);
+  }
+
+  /** The keys of a message when they are newer than ours. */
+  #newerRing({
+    keyRing,
+    keyRingVersion,
+  }: ClusterSettings): Pick<Identity, 'keyRing' | 'keyRingVersion'> | undefined {
+    const known = this.#identity.keyRingVersion;
+    if (keyRingVersion === undefined) return { keyRing, keyRingVersion: undefined };
+    const wallMs = this.#dependencies.clock.wallMs();
+    const isNews = known === undefined || isNewer(keyRingVersion, known, wallMs);
+    return isNews ? { keyRing, keyRingVersion } : undefined;
   }
 
   #plan(): void {
@@ -204,12 +230,21 @@ export class IdentityKeeper {
     const timeout = this.#timeoutMs === undefined ? {} : { timeoutMs: this.#timeoutMs };
     try {
       const renewed = await renew(
-        { identity: this.#identity, node: this.#node, ...timeout },
+        { identity: this.#identity, node: this.#node, joinUrl: this.#joinUrl, ...timeout },
         { clock },
       );
       // Settings may have come meanwhile that are newer than the reply.
-      const { revision, keyRing } = this.#identity;
-      const fresh = renewed.revision >= revision ? renewed : { ...renewed, revision, keyRing };
+      const { revision, keyRing, keyRingVersion, directory } = this.#identity;
+      const isNews =
+        keyRingVersion === undefined
+          ? renewed.revision >= revision
+          : renewed.keyRing.generation > keyRing.generation;
+      const fresh: Identity = {
+        ...renewed,
+        ...(isNews ? {} : { keyRing, keyRingVersion }),
+        revision: Math.max(revision, renewed.revision),
+        directory,
+      };
       this.#failures = 0;
       this.counters.renewed++;
       this.#keep(fresh);
@@ -229,7 +264,12 @@ export class IdentityKeeper {
       }
       const { expiresWallMs } = this.#identity;
       const leftSeconds = Math.round((expiresWallMs - clock.wallMs()) / 1000);
-      log.log('warn', 'cannot renew the certificate yet: trying again', { reason, leftSeconds });
+      const attempts = this.#failures + 1;
+      // The first, second, fourth ...: minders may be away for long.
+      if ((attempts & (attempts - 1)) === 0) {
+        const what = 'cannot renew the certificate yet: trying again';
+        log.log('warn', what, { reason, leftSeconds, attempts });
+      }
       this.#planRetry();
     }
   }
@@ -255,9 +295,12 @@ export class IdentityKeeper {
   }
 }
 
-const ADDRESSES_MAX = 32;
-
-/** The new ones first; old ones are kept, since who is not named may still live. */
-function joined(fresh: readonly string[], old: readonly string[]): string[] {
-  return [...new Set([...fresh, ...old])].slice(0, ADDRESSES_MAX);
+function isKnownMinder({ minders }: Identity, joinUrl: string): boolean {
+  if (joinUrl === '') return true;
+  try {
+    return minders.includes(parseMinderUrl(joinUrl).href);
+  } catch {
+    // The configuration has checked it; what is no URL names nobody.
+    return true;
+  }
 }

@@ -5,9 +5,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
-import { keyRingSchema } from '../protocol/cluster/control.js';
+import { controlVersionSchema, keyRingSchema } from '../protocol/cluster/control.js';
 import { NODE_ROLES } from '../protocol/cluster/enrolment.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
+import { directorySchema } from './minder-directory.js';
 
 const identitySchema = z.object({
   version: z.literal(1),
@@ -31,10 +32,14 @@ const identitySchema = z.object({
   }),
   /** `https://host:port`; the one that answered last comes first. */
   minders: z.array(z.string()).min(1),
+  /** Whose the addresses are, as far as minders have said it. */
+  directory: directorySchema.optional(),
   /** 16 bytes, hexadecimal. */
   digestKey: z.string().regex(/^[0-9a-f]{32}$/),
   /** What was current when the node last heard; see `ClusterSettings`. */
   keyRing: keyRingSchema,
+  /** Absent when a minder that does not say it, or a renewal, gave the ring. */
+  keyRingVersion: controlVersionSchema.optional(),
   revision: z.number().int().min(0),
   /** This node's address as a minder saw it. */
   sourceAddress: z.string(),

@@ -115,6 +115,8 @@ export interface MinderRequest {
   /** What this node shows, PEM; a node without a certificate shows none. */
   readonly credentials?: { readonly certificate: string; readonly key: string };
   readonly timeoutMs: number;
+  /** Longest reply. Default `ENROLMENT_REPLY_BYTES_MAX`. */
+  readonly replyBytesMax?: number;
 }
 
 /** The parsed JSON of a reply with status 200. Throws `EnrolmentError` for everything else. */
@@ -140,7 +142,14 @@ export function invalidAnswer(minder: MinderUrl): EnrolmentError {
 
 function exchange(
   minder: MinderUrl,
-  { path, body, ca, credentials, timeoutMs }: MinderRequest,
+  {
+    path,
+    body,
+    ca,
+    credentials,
+    timeoutMs,
+    replyBytesMax = ENROLMENT_REPLY_BYTES_MAX,
+  }: MinderRequest,
 ): Promise<{ status: number; text: string }> {
   const payload = Buffer.from(JSON.stringify(body));
   let isStranger = false;
@@ -180,7 +189,7 @@ function exchange(
       let bytes = 0;
       response.on('data', (part: Buffer) => {
         bytes += part.length;
-        if (bytes > ENROLMENT_REPLY_BYTES_MAX) call.destroy(new Error('the answer is too long'));
+        if (bytes > replyBytesMax) call.destroy(new Error('the answer is too long'));
         else parts.push(part);
       });
       response.on('error', fail);

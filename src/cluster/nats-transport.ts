@@ -13,6 +13,9 @@
  * New certificates do not interrupt anything: until the new link hears everything, the old one
  * serves, and what both hear is delivered once (`OverlapFilter`).
  *
+ * Which server is next is drawn by lot, so that nodes spread over all of them, also those whose server
+ * has died. Several addresses may lead to one server (`groups`): one of another is tried first.
+ *
  * Bounds: what is published while nothing is connected, beyond `unconfirmedBytesMax`, or too large for the
  * server, is dropped and counted. Incoming messages are not queued at all: handlers run as bytes are
  * read, and a reader that is too slow is cut off by the server and told by a gap.
@@ -22,12 +25,15 @@ import type { LogSink } from '../lib/log-sink.js';
 import type { BusCredentials, BusTls, LinkOptions, Loss } from './nats-link.js';
 import { LOSSES, NatsLink } from './nats-link.js';
 import { OverlapFilter, type Side } from './overlap-filter.js';
+import { ServerRota } from './server-rota.js';
 import type { MessageHandler, ReplicationTransport } from './transport.js';
 
 /** What may change while the transport lives. Plain data. */
 export interface BusAccess {
   /** `tls://host:port`, at least one. */
   readonly servers: readonly string[];
+  /** Addresses that lead to the same server, as far as that is known. */
+  readonly groups?: readonly (readonly string[])[] | undefined;
   readonly tls?: BusTls | undefined;
   readonly credentials?: BusCredentials | undefined;
 }
@@ -127,7 +133,7 @@ export class NatsTransport implements ReplicationTransport {
   #handOver: HandOver | undefined;
   #pause: NodeJS.Timeout | undefined;
   /** Which server is next. */
-  #next: number;
+  readonly #rota: ServerRota;
   /** Failures in a row. */
   #failures = 0;
   #closed = false;
@@ -142,8 +148,7 @@ export class NatsTransport implements ReplicationTransport {
     this.#access = options;
     this.#log = log;
     this.#random = random;
-    // Not all nodes go to the same server first.
-    this.#next = Math.floor(random() * options.servers.length);
+    this.#rota = new ServerRota(options, { random });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#dial();
   }
@@ -197,6 +202,24 @@ export class NatsTransport implements ReplicationTransport {
     // A list of none, wherever it comes from, is no list.
     const known = servers.length > 0 ? servers : this.#access.servers;
     this.#access = { ...this.#access, ...access, servers: known };
+    this.#rota.set(known, this.#access.groups);
+    this.#redial();
+  }
+
+  /**
+   * Takes other servers. A connection to one of them stays as it is; one to a server that is named no
+   * more goes on until another has taken over.
+   */
+  setServers(servers: readonly string[], groups?: readonly (readonly string[])[]): void {
+    if (this.#closed || servers.length === 0) return;
+    this.#access = { ...this.#access, servers, groups };
+    this.#rota.set(servers, groups);
+    const links = [this.#active, this.#dialling].filter((link) => link !== undefined);
+    const isNamed = links.every(({ server }) => servers.includes(server));
+    if (links.length === 0 || !isNamed) this.#redial();
+  }
+
+  #redial(): void {
     this.#revision++;
     this.#failures = 0;
     this.#dialling?.discard();
@@ -238,7 +261,7 @@ export class NatsTransport implements ReplicationTransport {
     const round = Math.floor(this.#failures / servers.length);
     const firstMs = connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     const options: LinkOptions = {
-      server: servers[this.#next++ % servers.length],
+      server: this.#rota.next(),
       name,
       tls,
       credentials,
@@ -283,6 +306,7 @@ export class NatsTransport implements ReplicationTransport {
       this.#dialling = undefined;
       this.#activeRevision = revision;
       this.#failures = 0;
+      this.#rota.settle();
       this.counters.connects++;
       this.#log.log('info', 'connected to the bus', { server: link.server });
       this.#setActive(link);
@@ -331,6 +355,7 @@ export class NatsTransport implements ReplicationTransport {
   #fail(link: NatsLink, error: unknown): void {
     if (this.#dialling !== link) return;
     this.#dialling = undefined;
+    this.#rota.blame(link.server);
     this.counters.connectFailures++;
     if (link.loss === 'unauthorized') this.counters.turnedAway++;
     this.#failures++;
@@ -346,6 +371,7 @@ export class NatsTransport implements ReplicationTransport {
 
   #lose(link: NatsLink, loss: Loss): void {
     this.counters.lost[loss]++;
+    this.#rota.blame(link.server);
     if (link === this.#dialling) {
       this.#dialling = undefined;
       this.#endHandOver();

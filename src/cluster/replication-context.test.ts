@@ -14,7 +14,7 @@ it('however often it starts, names that others made up take half of the slots at
     };
     const origins = new Origins({ self: id(0), known }, { keep });
     const means = { origins } as unknown as ReplicatorDependencies;
-    const identity = { id: id(0), name: 'self', epoch: 1, addresses: [] };
+    const identity = { id: id(0), name: 'self', software: '', epoch: 1, addresses: [] };
     return { origins, context: new ReplicationContext(identity, means) };
   };
   for (let run = 0; run < 5; run++) {

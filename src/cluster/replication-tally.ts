@@ -20,6 +20,7 @@ export const TALLY_NAMES = [
   'wordsBuried',
   'wordsFull',
   'wordsExpired',
+  'wordsDenied',
   'wordsClamped',
   'heartbeats',
   'heartbeatsRefused',

@@ -16,6 +16,14 @@ export interface ReplicationClock extends Clock {
   monotonicMs(): number;
 }
 
+/** What heartbeats carry besides replication: how clients are served, here and elsewhere. */
+export interface ServiceReport {
+  /** Whole numbers to tell of this node, a dozen at most. */
+  counters(): Readonly<Record<string, number>>;
+  /** What another tracker told, anything that a heartbeat may hold among it. */
+  heard(counters: Readonly<Record<string, number | undefined>>): void;
+}
+
 export interface ReplicatorDependencies {
   /** The replicator's own thread's view of a store whose memory has replication. */
   readonly store: SwarmStore;
@@ -27,12 +35,15 @@ export interface ReplicatorDependencies {
   readonly origins: Origins;
   readonly counters: DownloadCounters;
   readonly log: LogSink;
+  readonly service?: ServiceReport;
 }
 
 /** Who this node is. */
 export interface ReplicatorIdentity {
   readonly id: string;
   readonly name: string;
+  /** Version of the software, told to the others. */
+  readonly software: string;
   /** When the process started, ms since 1970: later than at its start before. */
   readonly epoch: number;
   /** Told to the others, at most 16. */

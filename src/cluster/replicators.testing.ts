@@ -12,7 +12,7 @@ import { DownloadCounters } from './download-counters.js';
 import { MemoryBus, type MemoryBusOptions, type MemoryTransport } from './memory-bus.js';
 import { Origins } from './origins.js';
 import { Replicator } from './replicator.js';
-import type { ReplicationClock, ReplicatorLimits } from './replicator-options.js';
+import type { ReplicationClock, ReplicatorLimits, ServiceReport } from './replicator-options.js';
 
 const ANNOUNCING = 1;
 const REPLICATING = 2;
@@ -24,6 +24,7 @@ export interface TestNodeOptions {
   readonly ringRecords?: number;
   readonly peersMax?: number;
   readonly skewMs?: number;
+  readonly service?: ServiceReport;
   /** Called before the replicator begins. */
   readonly prepare?: (node: TestNode) => void;
 }
@@ -130,6 +131,7 @@ export class TestNode {
         ...limits,
         id: this.id,
         name: `tracker ${number}`,
+        software: '1.2.3',
         epoch: this.clock.wallMs(),
         addresses: ['udp://192.0.2.1:6969'],
       },
@@ -143,6 +145,7 @@ export class TestNode {
         origins: this.origins,
         counters: this.counters,
         log: { log: (level, msg) => this.lines.push(`${level} ${msg}`) },
+        ...(options.service === undefined ? {} : { service: options.service }),
       },
     );
     options.prepare?.(this);

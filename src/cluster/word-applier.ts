@@ -27,6 +27,7 @@ const TALLY_OF = {
   [Applied.buried]: 'wordsBuried',
   [Applied.full]: 'wordsFull',
   [Applied.expired]: 'wordsExpired',
+  [Applied.denied]: 'wordsDenied',
 } as const;
 
 export class WordApplier {

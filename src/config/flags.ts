@@ -72,6 +72,26 @@ const FLAG_RULES: readonly FlagRule[] = [
       path: 'minder.busCluster',
       help: 'where the buses of several minders meet',
     },
+    { flag: '--peer', argument: 'URL', path: 'minder.peer', help: 'another minder to join' },
+    {
+      flag: '--token',
+      argument: 'TOKEN|@FILE|-',
+      path: 'minder.token',
+      help: 'join token of role minder, needed for the first start only',
+    },
+    {
+      flag: '--dns',
+      argument: 'ADDR:PORT|off',
+      path: 'dns.listen',
+      help: 'where to answer DNS queries',
+    },
+    { flag: '--zone', argument: 'NAME', path: 'dns.zone', help: 'the zone to answer for' },
+    {
+      flag: '--ns',
+      argument: 'HOST',
+      path: 'dns.nameServers',
+      help: 'name of a name server of the zone',
+    },
     {
       flag: '--nats',
       argument: 'URL',
@@ -130,10 +150,17 @@ function optionKey(flag: string): string {
   return flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The settings among a command's option values (`command.opts()`); other options are ignored. */
-export function flagSettings(options: Readonly<Record<string, unknown>>): FlagSetting[] {
+/**
+ * The settings among a command's option values (`command.opts()`); other options are ignored. The
+ * role decides about flags that both have, and mean something else by.
+ */
+export function flagSettings(
+  options: Readonly<Record<string, unknown>>,
+  forRole: Role = 'tracker',
+): FlagSetting[] {
   const settings: FlagSetting[] = [];
-  for (const { flag, path } of FLAG_RULES) {
+  for (const { flag, path, role } of FLAG_RULES) {
+    if (role !== undefined && role !== forRole) continue;
     const value = options[optionKey(flag)];
     if (typeof value === 'string') settings.push({ flag, path, text: value });
     else if (Array.isArray(value)) settings.push({ flag, path, text: value.map(String) });

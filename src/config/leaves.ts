@@ -147,6 +147,25 @@ export function hostList() {
   return expecting(list(item, expects), expects);
 }
 
+/** A domain name of two labels or more that are host names, without the last dot; or empty. */
+export function domainName(): z.ZodString {
+  const expects = 'a domain name such as tracker.example.org, or empty';
+  const isValid = (text: string) =>
+    text === '' || (text.includes('.') && isHost(text) && HOST_NAME.test(text));
+  return expecting(z.string(expects).refine(isValid, expects), expects);
+}
+
+/** `HOST:PORT`, where the host is an address or a name; or empty. */
+export function hostPort(): z.ZodString {
+  const expects = 'HOST:PORT (such as 192.0.2.1:53 or [2001:db8::1]:53), or empty';
+  const isValid = (text: string) => {
+    if (text === '') return true;
+    const match = /^(?:\[([^\]]+)\]|([^:]+)):([1-9][0-9]{0,4})$/.exec(text);
+    return match !== null && isHost(match[1] ?? match[2]) && Number(match[3]) <= 65_535;
+  };
+  return expecting(z.string(expects).refine(isValid, expects), expects);
+}
+
 const ANNOUNCE_PATH = /^(?:\/(?:\{key\}|(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+))+$/;
 
 function isAnnouncePath(text: string): boolean {

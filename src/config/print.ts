@@ -16,7 +16,7 @@ const INTRODUCTION = [
 ];
 
 /** Never printed: what is shown on a terminal ends up in scrollbacks and tickets. */
-const SECRETS: ReadonlySet<string> = new Set(['cluster.token']);
+const SECRETS: ReadonlySet<string> = new Set(['cluster.token', 'minder.token']);
 
 function valueAt(config: Config, path: string): unknown {
   return SECRETS.has(path) ? '' : storedAt(config, path);

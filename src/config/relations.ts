@@ -59,6 +59,27 @@ export const RELATIONS: readonly Relation[] = [
     },
   },
   {
+    paths: ['minder.token', 'minder.peer'],
+    check({ minder }) {
+      if (minder.token === '' || minder.peer !== '') return undefined;
+      return 'expected minder.peer to name the minder that minder.token is for; it is empty';
+    },
+  },
+  {
+    paths: ['dns.listen', 'dns.updateServer', 'dns.zone'],
+    check({ dns }) {
+      if (dns.zone !== '' || (dns.listen.length === 0 && dns.updateServer === '')) return undefined;
+      return 'expected dns.zone to name the zone that is to be served; it is empty';
+    },
+  },
+  {
+    paths: ['dns.updateServer', 'dns.updateKeyFile'],
+    check({ dns }) {
+      if ((dns.updateServer === '') === (dns.updateKeyFile === '')) return undefined;
+      return 'expected dns.updateServer and dns.updateKeyFile together: updates without a key are refused by any server that is safe';
+    },
+  },
+  {
     paths: ['minder.natsUrl', 'minder.natsCredsFile', 'minder.natsAccountKeyFile'],
     check({ minder }) {
       const { natsUrl, natsCredsFile, natsAccountKeyFile } = minder;

@@ -196,7 +196,120 @@ const cluster = z.strictObject({
     .describe('How far the clock of a node may be off before it counts as unreachable, in ms.'),
 });
 
+const lists = z.strictObject({
+  mode: leaves
+    .choice(['auto', 'open', 'deny', 'allow'])
+    .default('auto')
+    .describe(
+      'Which info hashes are served: all (open), all but the denied (deny), only the allowed (allow); auto is what the cluster says, and deny for a tracker that stands alone.',
+    ),
+  denyFile: leaves
+    .line('a path', 0, 4_096)
+    .default('')
+    .describe(
+      'File of denied info hashes, one a line; read again at SIGHUP. For a tracker that stands alone.',
+    ),
+  allowFile: leaves
+    .line('a path', 0, 4_096)
+    .default('')
+    .describe(
+      'File of allowed info hashes, one a line; read again at SIGHUP. For a tracker that stands alone.',
+    ),
+  entriesMax: leaves
+    .whole(1_000, 16_777_216)
+    .default(2_000_000)
+    .describe('Info hashes in each list; address space is reserved for them at start.'),
+});
+
+const load = z.strictObject({
+  busyShareMax: leaves
+    .share(1)
+    .default(0.85)
+    .describe(
+      'Share of their time that workers may be busy before clients are told to come less often; 0 never minds.',
+    ),
+  requestsPerSecondMax: leaves
+    .whole(0, 1_000_000_000, '; 0 sets no bound')
+    .default(0)
+    .describe('Announces and scrapes a second above which clients are told to come less often.'),
+  stretchMax: leaves
+    .whole(1, 16, '; 1 never stretches')
+    .default(4)
+    .describe('How many times the interval may become longer under load.'),
+});
+
+const health = z.strictObject({
+  probeSeconds: leaves
+    .whole(1, 300)
+    .default(3)
+    .describe('Time between two probes of an address of a tracker, in seconds.'),
+  probeTimeoutMs: leaves
+    .whole(100, 30_000)
+    .default(2_000)
+    .describe('How long a probe waits for an answer, in ms.'),
+  silentSeconds: leaves
+    .whole(2, 300)
+    .default(5)
+    .describe('A node without a heartbeat for so long is unreachable, in seconds.'),
+  flapSeconds: leaves
+    .whole(1, 3_600)
+    .default(60)
+    .describe(
+      'How long a tracker that came and went several times must be well before it counts as healthy again, in seconds.',
+    ),
+});
+
+const dns = z.strictObject({
+  listen: leaves
+    .listenList()
+    .default([])
+    .describe('Where the minder answers DNS queries for the zone, over UDP and TCP.'),
+  zone: leaves
+    .domainName()
+    .default('')
+    .describe('The zone whose apex has the addresses of the healthy trackers.'),
+  nameServers: leaves
+    .hostList()
+    .default([])
+    .describe('Names of the name servers of the zone, the first of them in the SOA record.'),
+  ttlSeconds: leaves
+    .whole(1, 86_400)
+    .default(30)
+    .describe('How long resolvers may keep an answer, in seconds.'),
+  answersMax: leaves
+    .whole(1, 64)
+    .default(8)
+    .describe('Most addresses in one answer, chosen at random.'),
+  ratePerSecond: leaves
+    .whole(0, 1_000_000, '; 0 sets no bound')
+    .default(50)
+    .describe(
+      'Answers a second over UDP to one network (IPv4 /24, IPv6 /56) before they are cut short.',
+    ),
+  connectionsMax: leaves.whole(1, 10_000).default(128).describe('Open DNS connections over TCP.'),
+  updateServer: leaves
+    .hostPort()
+    .default('')
+    .describe(
+      'A name server to send the set to as dynamic updates (RFC 2136), such as 192.0.2.1:53; empty sends none.',
+    ),
+  updateKeyFile: leaves
+    .line('a path', 0, 4_096)
+    .default('')
+    .describe('File with the TSIG key for updates, as tsig-keygen of BIND writes it.'),
+});
+
 const minder = z.strictObject({
+  peer: leaves
+    .minderUrl()
+    .default('')
+    .describe('Another minder of the cluster to join, such as https://minder.example:7443.'),
+  token: leaves
+    .line('a join token, @FILE or -', 0, 4_096)
+    .default('')
+    .describe(
+      'Join token of role minder for the first start, the file with it, or - for standard input.',
+    ),
   listen: leaves
     .listen()
     .default('*:7443')
@@ -265,6 +378,10 @@ export const configSchema = z.strictObject({
   limits: limits.prefault({}).describe('Bounds of what is kept in memory.'),
   store: store.prefault({}).describe('The swarm store.'),
   cluster: cluster.prefault({}).describe('One peer list with other trackers.'),
+  lists: lists.prefault({}).describe('Info hashes that are denied or allowed.'),
+  load: load.prefault({}).describe('When clients are told to come less often.'),
+  health: health.prefault({}).describe('How a minder judges trackers.'),
+  dns: dns.prefault({}).describe('The name of the cluster, answered by the minder.'),
   minder: minder.prefault({}).describe('The minder, which is there for the trackers.'),
 });
 

@@ -30,6 +30,8 @@ export const DATAGRAM_READ_BYTES_MAX = 2_048;
 
 /** Understands the target of an HTTP GET or HEAD. Never throws for bad input. */
 export interface HttpHandler {
+  /** While it is true, every reply ends its connection, so that clients move on. */
+  readonly draining?: boolean;
   /** Called before each request or batch of requests: reads the clock. */
   beginBatch(): void;
   /**

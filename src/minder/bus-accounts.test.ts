@@ -90,9 +90,10 @@ describe('the accounts of the bus', () => {
     const live = { live: true, effectiveWallMs: clock.wallMs() };
     expect(await accounts.revoke(second)).toEqual(live);
     expect(pushed).toEqual([accounts.trust.accountJwt]);
-    const at = Math.ceil(clock.wallMs() / 1000);
-    expect(revocations(accounts)).toEqual({ [first]: at, [second]: at });
-    expect(revocations(await openAccounts())).toEqual({ [first]: at, [second]: at });
+    // What is signed later is void as well, whoever signs it.
+    const until = Math.ceil((clock.wallMs() + 90 * DAY_MS) / 1000);
+    expect(revocations(accounts)).toEqual({ [first]: until, [second]: until });
+    expect(revocations(await openAccounts())).toEqual({ [first]: until, [second]: until });
   });
 
   it('offer a change again until a server takes it', async () => {
@@ -115,6 +116,56 @@ describe('the accounts of the bus', () => {
     const keys = Array.from({ length: 10 }, userKey);
     await Promise.all(keys.map((key) => accounts.revoke(key)));
     expect(Object.keys(revocations(await openAccounts())).sort()).toEqual([...keys].sort());
+  });
+
+  it('of two minders mean the same once each has heard of the other, whoever was first', async () => {
+    const one = await openAccounts();
+    const elsewhere = join(directory, 'elsewhere');
+    const options = { directory: elsewhere, lifetimeMsMax: 7 * DAY_MS, seeds: one.seeds };
+    const two = await BusAccounts.open(options, { clock });
+    const [a, b] = [userKey(), userKey()];
+    const atWallMs = clock.wallMs();
+    await one.revoke(a);
+    await two.revoke(b);
+    clock.advance(60);
+    const both = [a, b].map((publicKey) => ({ publicKey, atWallMs }));
+    expect(await one.uphold(both)).toMatchObject({ fresh: [b], canCut: true });
+    expect(await two.uphold(both)).toMatchObject({ fresh: [a] });
+    expect(revocations(one)).toEqual(revocations(two));
+    expect(Object.keys(revocations(one)).sort()).toEqual([a, b].sort());
+    const again = await BusAccounts.open(options, { clock });
+    expect(revocations(again)).toEqual(revocations(two));
+    two.close();
+    one.close();
+  });
+
+  it('tell the servers of what another minder revoked, until they know, and then no more', async () => {
+    const accounts = await openAccounts();
+    const answers = [false, true];
+    let offers = 0;
+    accounts.onChange(async () => answers[Math.min(offers++, 1)]);
+    const known = [{ publicKey: userKey(), atWallMs: clock.wallMs() }];
+    expect(await accounts.uphold(known)).toMatchObject({ live: false });
+    expect(await accounts.uphold(known)).toEqual({ fresh: [], live: true, canCut: true });
+    expect(await accounts.uphold(known)).toMatchObject({ live: true });
+    expect(offers).toBe(2);
+    accounts.close();
+  });
+
+  it('take over nothing that is no key, or voids nothing any more, and no more than they can', async () => {
+    const options = { directory, lifetimeMsMax: 7 * DAY_MS, revocationsMax: 4 };
+    const accounts = await BusAccounts.open(options, { clock });
+    accounts.onChange(async () => true);
+    const old = { publicKey: userKey(), atWallMs: clock.wallMs() - 91 * DAY_MS };
+    const none = { publicKey: 'U', atWallMs: clock.wallMs() };
+    expect((await accounts.uphold([old, none])).fresh).toEqual([]);
+    const keys = Array.from({ length: 6 }, (_, i) => ({
+      publicKey: userKey(),
+      atWallMs: clock.wallMs() - i,
+    }));
+    const { fresh, leftOut } = await accounts.uphold(keys);
+    expect(leftOut).toBe(2);
+    expect(fresh).toEqual(keys.slice(0, 4).map(({ publicKey }) => publicKey));
   });
 
   it('forget a revocation when everything that it voids has expired', async () => {

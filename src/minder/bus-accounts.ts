@@ -11,6 +11,10 @@
  * `DIR/accounts.json`, mode 0600: seeds of the three keys, the JWTs of operator and accounts, and the
  * revocations. A revocation is written before the server hears of it, so that a restart of either
  * keeps it.
+ *
+ * Where there are several minders, each signs the account with all revocations that it knows of, its
+ * own and the others'. A revocation voids whatever is signed until it is forgotten, not until it was
+ * made: so it means the same whoever signs it, and in whatever order servers hear of two accounts.
  */
 import { join } from 'node:path';
 import { decode, encodeAccount, encodeOperator, encodeUser } from '@nats-io/jwt';
@@ -24,7 +28,9 @@ import {
   type BusGrant,
   type BusSigner,
   checkUserKey,
+  type KnownRevocation,
   type Revocation,
+  type Upheld,
   userClaims,
 } from './bus-signer.js';
 
@@ -76,6 +82,8 @@ export interface BusAccountsOptions {
   readonly lifetimeMsMax: number;
   /** Keys of an existing bus, when there is no file yet. */
   readonly seeds?: BusSeeds;
+  /** Revocations at one time. Default 4,096. */
+  readonly revocationsMax?: number;
 }
 
 export class BusAccounts implements BusSigner {
@@ -83,26 +91,36 @@ export class BusAccounts implements BusSigner {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #account: KeyPair;
+  readonly #revocationsMax: number;
   #file: AccountsFile;
   /** Tells the bus servers of a changed account; resolves to false when none could be told. */
   #push: (accountJwt: string) => Promise<boolean> = async () => false;
   /** Changes of the account come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
+  /** The account as the servers have taken it. */
+  #told: string | undefined;
 
-  private constructor(path: string, file: AccountsFile, lifetimeMsMax: number, clock: Clock) {
+  private constructor(
+    path: string,
+    file: AccountsFile,
+    { lifetimeMsMax, revocationsMax = REVOCATIONS_MAX }: BusAccountsOptions,
+    clock: Clock,
+  ) {
     this.#path = path;
     this.#file = file;
     this.#clock = clock;
     this.#account = keyPair(file.accountSeed);
     this.lifetimeMsMax = lifetimeMsMax;
+    this.#revocationsMax = revocationsMax;
   }
 
   /** Loads the keys, or makes them. Throws `BusAccountsError` or `PrivateFileError`. */
   static async open(
-    { directory, lifetimeMsMax, seeds }: BusAccountsOptions,
+    options: BusAccountsOptions,
     { clock }: { clock: Clock },
   ): Promise<BusAccounts> {
+    const { directory, seeds } = options;
     const path = join(directory, 'accounts.json');
     const text = readPrivateFile(path);
     let file: AccountsFile;
@@ -112,7 +130,7 @@ export class BusAccounts implements BusSigner {
     } else {
       file = parse(text, path);
     }
-    return new BusAccounts(path, file, lifetimeMsMax, clock);
+    return new BusAccounts(path, file, options, clock);
   }
 
   get trust(): BusTrust {
@@ -151,6 +169,17 @@ export class BusAccounts implements BusSigner {
   }
 
   /**
+   * Takes over revocations of other minders: in the file, then in the servers. What voids nothing any
+   * more is left out, and the oldest of those that find no room. Does nothing when all of them are known and
+   * the servers have heard.
+   */
+  uphold(revocations: readonly KnownRevocation[]): Promise<Upheld> {
+    const turn = this.#turn.then(() => this.#uphold(revocations));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /**
    * Tells the running servers of the account as it is. What they do not take is offered again every
    * few seconds, besides that each server starts with it.
    */
@@ -158,6 +187,7 @@ export class BusAccounts implements BusSigner {
     clearTimeout(this.#retry);
     const { accountJwt } = this.#file;
     const taken = await this.#push(accountJwt);
+    if (taken) this.#told = accountJwt;
     if (!taken && accountJwt === this.#file.accountJwt) {
       clearTimeout(this.#retry);
       this.#retry = setTimeout(() => void this.pushAll(), RETRY_MS).unref();
@@ -183,25 +213,75 @@ export class BusAccounts implements BusSigner {
   async #revoke(publicKey: string): Promise<Revocation> {
     checkUserKey(publicKey);
     const nowMs = this.#clock.wallMs();
-    const revoked = Object.fromEntries(
-      Object.entries(this.#file.revoked).filter(([, { untilWallMs }]) => untilWallMs > nowMs),
-    );
-    const keepMs = Math.max(this.lifetimeMsMax, REVOCATION_MS_MIN);
-    revoked[publicKey] = { atWallMs: nowMs, untilWallMs: nowMs + keepMs };
-    if (Object.keys(revoked).length > REVOCATIONS_MAX) {
+    const revoked = { ...this.#inForce(), [publicKey]: this.#term(nowMs) };
+    if (Object.keys(revoked).length > this.#revocationsMax) {
       throw new BusAccountsError(
         'bus_revocations_full',
-        `${REVOCATIONS_MAX} nodes were revoked lately: this one's bus access ends with its ` +
+        `${this.#revocationsMax} nodes were revoked lately: this one's bus access ends with its ` +
           'certificate; make a new cluster if that is too late',
       );
     }
-    const accountJwt = await signAccount(this.#file, revoked);
-    this.#file = { ...this.#file, accountJwt, revoked };
-    writePrivateFile(this.#path, JSON.stringify(this.#file));
+    await this.#keep(revoked);
     const live = await this.pushAll();
     // A server that runs and was not told lets it go on until it is told or the JWT ends.
     const leftMs = live ? 0 : this.lifetimeMsMax;
     return { live, effectiveWallMs: this.#clock.wallMs() + leftMs };
+  }
+
+  async #uphold(revocations: readonly KnownRevocation[]): Promise<Upheld> {
+    const nowMs = this.#clock.wallMs();
+    const known = this.#inForce();
+    const news = revocations
+      .filter(({ publicKey, atWallMs }) => {
+        const isOver = this.#term(atWallMs).untilWallMs <= nowMs;
+        return !isOver && !Object.hasOwn(known, publicKey) && isUserKey(publicKey);
+      })
+      .sort((a, b) => b.atWallMs - a.atWallMs);
+    const room = Math.max(0, this.#revocationsMax - Object.keys(known).length);
+    const fresh = news.slice(0, room);
+    if (fresh.length > 0) {
+      // A clock that is ahead must not make it last longer than ours would.
+      const term = (atWallMs: number) => this.#term(Math.min(atWallMs, nowMs));
+      const terms = fresh.map(({ publicKey, atWallMs }) => [publicKey, term(atWallMs)] as const);
+      await this.#keep({ ...known, ...Object.fromEntries(terms) });
+    }
+    const isTold = this.#told === this.#file.accountJwt;
+    const live = isTold || (await this.pushAll());
+    const leftOut = news.length - fresh.length;
+    return {
+      fresh: fresh.map(({ publicKey }) => publicKey),
+      live,
+      canCut: true,
+      ...(leftOut === 0 ? {} : { leftOut }),
+    };
+  }
+
+  #inForce(): AccountsFile['revoked'] {
+    const nowMs = this.#clock.wallMs();
+    return Object.fromEntries(
+      Object.entries(this.#file.revoked).filter(([, { untilWallMs }]) => untilWallMs > nowMs),
+    );
+  }
+
+  #term(atWallMs: number): { atWallMs: number; untilWallMs: number } {
+    const keepMs = Math.max(this.lifetimeMsMax, REVOCATION_MS_MIN);
+    return { atWallMs, untilWallMs: atWallMs + keepMs };
+  }
+
+  async #keep(revoked: AccountsFile['revoked']): Promise<void> {
+    const accountJwt = await signAccount(this.#file, revoked);
+    const file = { ...this.#file, accountJwt, revoked };
+    writePrivateFile(this.#path, JSON.stringify(file));
+    this.#file = file;
+  }
+}
+
+function isUserKey(publicKey: string): boolean {
+  try {
+    checkUserKey(publicKey);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -243,9 +323,10 @@ const ACCOUNT_LIMITS = {
 };
 
 async function signAccount(seeds: BusSeeds, revoked: AccountsFile['revoked']): Promise<string> {
-  // A revocation names the second until which what was signed is void, that one included.
+  // A revocation names the second until which what was signed is void, that one included. A node has
+  // one key for life, and what another minder signed for it meanwhile must not count either.
   const revocations = Object.fromEntries(
-    Object.entries(revoked).map(([key, { atWallMs }]) => [key, Math.ceil(atWallMs / 1000)]),
+    Object.entries(revoked).map(([key, { untilWallMs }]) => [key, Math.ceil(untilWallMs / 1000)]),
   );
   return encodeAccount(
     'trackerbt',

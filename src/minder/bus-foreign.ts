@@ -18,6 +18,7 @@ import {
   type BusSigner,
   checkUserKey,
   type Revocation,
+  type Upheld,
   userClaims,
 } from './bus-signer.js';
 
@@ -82,6 +83,11 @@ export class ForeignBus implements BusSigner {
   async revoke(publicKey: string): Promise<Revocation> {
     checkUserKey(publicKey);
     return { live: false, effectiveWallMs: this.#clock.wallMs() + this.lifetimeMsMax };
+  }
+
+  /** Nothing to tell: who is revoked is signed no more, by any minder that has heard. */
+  async uphold(): Promise<Upheld> {
+    return { fresh: [], live: true, canCut: false };
   }
 
   /**

@@ -18,6 +18,25 @@ export interface Revocation {
   readonly effectiveWallMs: number;
 }
 
+/** A user whom some minder revoked. */
+export interface KnownRevocation {
+  /** `U...` */
+  readonly publicKey: string;
+  /** When that was, ms since 1970. */
+  readonly atWallMs: number;
+}
+
+export interface Upheld {
+  /** Public keys that were news to the bus. */
+  readonly fresh: readonly string[];
+  /** True when the bus server has taken all of them. */
+  readonly live: boolean;
+  /** False where users cannot be cut off, and are only signed no more. */
+  readonly canCut: boolean;
+  /** How many found no room: their access ends with what they were given. */
+  readonly leftOut?: number;
+}
+
 export interface BusSigner {
   /** The longest that a user may be good for. Longer grants are cut to it. */
   readonly lifetimeMsMax: number;
@@ -25,6 +44,8 @@ export interface BusSigner {
   userJwt(publicKey: string, grant: BusGrant): Promise<string>;
   /** Takes back every JWT of a public key that was signed until now. */
   revoke(publicKey: string): Promise<Revocation>;
+  /** Takes over what other minders have revoked. To be told again until it is live. */
+  uphold(revocations: readonly KnownRevocation[]): Promise<Upheld>;
 }
 
 export const BUS_ACCOUNTS_ERROR_CODES = [

@@ -2,6 +2,7 @@
 import type { BusTls } from '../cluster/nats-link.js';
 import type { BusSigner } from './bus-signer.js';
 import type { KeyPairPem } from './certificate-authority.js';
+import type { RoutePeers } from './nats-config.js';
 import type { NatsLogCounters } from './nats-log.js';
 
 /** What this minder shows on the bus, and on the port for routes. */
@@ -30,6 +31,10 @@ export interface Bus extends BusSigner {
   tls(): BusTls;
   /** Takes new certificates; connections that stand are not touched. */
   reload(certificates: BusCertificates): void;
+  /** `nats-route://host:port` for other minders that reach this machine by `hosts`. */
+  routeUrls(hosts: readonly string[]): string[];
+  /** Takes other routes; what stands to those that are named is not touched. */
+  setPeers(peers: RoutePeers): void;
   /** Idempotent. */
   stop(): Promise<void>;
 }

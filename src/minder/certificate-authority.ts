@@ -12,7 +12,7 @@
  * whoever connects checks chain and role.
  */
 import 'reflect-metadata';
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from 'node:crypto';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { type NodeRole, roleUri } from '../cluster/server-role.js';
@@ -56,16 +56,19 @@ export class CertificateAuthority {
   readonly fingerprint: Uint8Array;
   readonly #certificate: x509.X509Certificate;
   readonly #key: webcrypto.CryptoKey;
+  readonly #keyPem: string;
   readonly #clock: Clock;
 
   private constructor(
     certificate: x509.X509Certificate,
     key: webcrypto.CryptoKey,
+    keyPem: string,
     fingerprint: Uint8Array,
     clock: Clock,
   ) {
     this.#certificate = certificate;
     this.#key = key;
+    this.#keyPem = keyPem;
     this.#clock = clock;
     this.certificatePem = `${certificate.toString('pem')}\n`;
     this.fingerprint = fingerprint;
@@ -105,6 +108,33 @@ export class CertificateAuthority {
     }
   }
 
+  /**
+   * Puts the authority of another minder into a directory, for `open` to find. Throws
+   * `CertificateAuthorityError` when it is none, or another than one that lies there.
+   */
+  static async adopt(
+    { directory, name }: { directory: string; name: string },
+    { certificate, key }: KeyPairPem,
+    { clock }: { clock: Clock },
+  ): Promise<void> {
+    const certificateFile = join(directory, `${name}.crt`);
+    const known = readPrivateFile(certificateFile);
+    if (known !== undefined && known.trim() !== certificate.trim()) {
+      throw new CertificateAuthorityError(
+        `${certificateFile} is the authority of another cluster: give an empty directory with --data`,
+      );
+    }
+    try {
+      await CertificateAuthority.#load(certificate, key, clock);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CertificateAuthorityError(`the other minder's ${name} authority is bad: ${reason}`);
+    }
+    // The certificate is written last: it says that both are there.
+    writePrivateFile(join(directory, `${name}.key`), key);
+    writePrivateFile(certificateFile, certificate);
+  }
+
   static async #load(
     certificatePem: string,
     keyPem: string,
@@ -121,7 +151,7 @@ export class CertificateAuthority {
       throw new Error('the key is not that of the certificate');
     }
     const fingerprint = new Uint8Array(await certificate.getThumbprint('SHA-256'));
-    return new CertificateAuthority(certificate, key, fingerprint, clock);
+    return new CertificateAuthority(certificate, key, keyPem, fingerprint, clock);
   }
 
   /**
@@ -140,6 +170,18 @@ export class CertificateAuthority {
       return undefined;
     }
     return this.#issue(publicKey, grant);
+  }
+
+  /** Authority and key as files hold them, for another minder. The key is the whole cluster's secret. */
+  get pair(): KeyPairPem {
+    return { certificate: this.certificatePem, key: this.#keyPem };
+  }
+
+  /** A certificate for a key of this minder's that stays (P-256, PKCS #8 PEM). */
+  async certify(key: string, grant: CertificateGrant): Promise<KeyPairPem> {
+    const spki = createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'der' });
+    const publicKey = await webcrypto.subtle.importKey('spki', spki, CURVE, true, ['verify']);
+    return { certificate: await this.#issue(publicKey, grant), key };
   }
 
   /** Makes a key and a certificate for it, for what this minder itself runs. */

@@ -38,7 +38,63 @@ describe('the key ring of a cluster', () => {
   });
 
   it('does not stop when the clock is set back', () => {
-    clock.advance(-86_400);
+    clock.epochMs -= 86_400_000;
+    clock.advance(600);
+    expect(keys.rotateIfDue()).toBe(true);
+    clock.advance(1);
+    expect(keys.rotateIfDue()).toBe(false);
+  });
+
+  it('goes on from where it was after a restart, whatever the clock says then', () => {
+    const path = join(directory, 'state.json');
+    const again = () =>
+      new ClusterKeys(
+        { rotationSeconds: 600 },
+        { state: new ControlState({ path }, { clock }), clock },
+      );
+    clock.advance(400);
+    const second = again();
+    clock.advance(199);
+    expect(second.rotateIfDue()).toBe(false);
+    clock.advance(1);
+    expect(second.rotateIfDue()).toBe(true);
+    clock.epochMs -= 86_400_000;
+    const third = again();
+    clock.advance(600);
+    expect(third.rotateIfDue()).toBe(true);
+  });
+
+  it('is moved on by the next minder when the one before it does not', () => {
+    let rank = 2;
+    keys.rankBy(() => rank);
+    clock.advance(639);
+    expect(keys.rotateIfDue()).toBe(false);
+    clock.advance(1);
+    expect(keys.rotateIfDue()).toBe(true);
+    clock.advance(600);
+    expect(keys.rotateIfDue()).toBe(false);
+    rank = 0;
+    expect(keys.rotateIfDue()).toBe(true);
+  });
+
+  it('is left alone for a period when another minder has just moved it on', () => {
+    const entry = state.entry('setting', 'cluster')!;
+    const { generation, current, next } = keys.ring;
+    const keyRing = {
+      generation: generation + 1,
+      previous: current,
+      current: next,
+      next: 'e'.repeat(32),
+    };
+    clock.advance(590);
+    // Its clock is an hour behind ours.
+    const value = { ...entry.value!, keyRing, rotatedMs: clock.wallMs() - 3_600_000 };
+    state.merge([{ ...entry, stamp: entry.stamp + 1, value }]);
+    expect(keys.ring.current).toBe(next);
+    expect(keys.rotateIfDue()).toBe(false);
+    clock.advance(599);
+    expect(keys.rotateIfDue()).toBe(false);
+    clock.advance(1);
     expect(keys.rotateIfDue()).toBe(true);
   });
 

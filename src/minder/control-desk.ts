@@ -5,8 +5,11 @@ import { NODE_ROLES } from '../protocol/cluster/enrolment.js';
 import { TOKEN_ID_PATTERN } from '../protocol/cluster/token.js';
 import { ControlError } from './control-socket.js';
 import { type JoinTokens, TokensFullError } from './join-tokens.js';
+import type { ListDesk } from './list-desk.js';
+import { namedNode } from './named-node.js';
 import type { NodeRegistry } from './node-registry.js';
 import type { RevocationDesk } from './revocation-desk.js';
+import type { TuningDesk } from './tuning-desk.js';
 
 export const TOKEN_TTL_SECONDS_MAX = 366 * 86_400;
 export const TOKEN_USES_MAX = 100_000;
@@ -24,6 +27,8 @@ export interface ControlDeskDependencies {
   readonly tokens: JoinTokens;
   readonly registry: NodeRegistry;
   readonly revocations: RevocationDesk;
+  readonly tuning: TuningDesk;
+  readonly lists: ListDesk;
 }
 
 export class ControlDesk {
@@ -53,6 +58,17 @@ export class ControlDesk {
         return registry.nodes();
       case 'revoke':
         return this.#revoke(params);
+      case 'settings.get':
+      case 'settings.set':
+      case 'drain.start':
+      case 'drain.end':
+      case 'drain.status':
+        return this.#dependencies.tuning.handle(method, params);
+      case 'list.add':
+      case 'list.remove':
+      case 'list.show':
+      case 'list.list':
+        return this.#dependencies.lists.handle(method, params);
       default:
         throw new ControlError(
           'control_unknown',
@@ -74,15 +90,11 @@ export class ControlDesk {
   async #revoke(params: unknown): Promise<{ id: string; live: boolean; effectiveMs: number }> {
     const { node } = parse(revokeSchema, params, 'a node has an id or a name');
     const { registry, revocations } = this.#dependencies;
-    const [id, ...others] = registry.find(node);
-    if (id === undefined) {
-      throw new ControlError('control_not_found', `there is no node '${node}': trackerbt nodes`);
-    }
-    if (others.length > 0) {
-      const ids = [id, ...others].join(', ');
+    const id = namedNode(registry, node);
+    if (id === registry.self) {
       throw new ControlError(
-        'control_ambiguous',
-        `several nodes are named '${node}': name one by its id (${ids})`,
+        'control_invalid',
+        'a minder does not revoke itself: stop it, and revoke it on another minder',
       );
     }
     return { id, ...(await revocations.revoke(id)) };

@@ -10,6 +10,7 @@ import {
   ControlError,
   type ControlHandler,
   ControlServer,
+  ControlSession,
 } from './control-socket.js';
 import { temporaryDirectory } from './minder-rig.testing.js';
 
@@ -79,6 +80,45 @@ describe('the control socket', () => {
     });
   });
 
+  it('carries many requests, in whatever parts they come, and answers them in order', async () => {
+    const release: (() => void)[] = [];
+    let most = 0;
+    let done = 0;
+    await serve(async (_method, params) => {
+      const { i } = params as { i: number };
+      // The first ends last.
+      const turn = i < 4 ? new Promise<void>((go) => release.push(go)) : undefined;
+      most = Math.max(most, i + 1 - done);
+      if (i === 3) for (const go of release.reverse()) go();
+      await turn;
+      done++;
+      return { i, text: 'x'.repeat(i * 100) };
+    });
+    const session = await ControlSession.open(data);
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => session.ask('a', { i, padding: 'y'.repeat(20_000) })),
+    );
+    expect(answers.map((answer) => (answer as { i: number }).i)).toEqual([...answers.keys()]);
+    expect(most).toBe(4);
+    session.close();
+    await expect(session.ask('a', { i: 9 })).rejects.toMatchObject({ code: 'control_failed' });
+    const lines = Array.from(
+      { length: 3 },
+      (_, i) => `{"version":1,"method":"a","params":{"i":${i + 7}}}\n`,
+    );
+    expect((await say(lines.join(''))).split('\n')).toHaveLength(4);
+  });
+
+  it('says so when the minder ends before it has answered', async () => {
+    await serve(() => new Promise(() => {}));
+    const session = await ControlSession.open(data);
+    const asked = session.ask('a', {});
+    session.close();
+    await expect(asked).rejects.toMatchObject({ code: 'control_failed' });
+    // Nobody will ever answer: the test's own end would wait.
+    servers.length = 0;
+  });
+
   it('works in a directory whose path is too long for a socket', async () => {
     const long = join(data, 'x'.repeat(100), 'y'.repeat(100));
     await serve(() => 'here', long);
@@ -124,7 +164,7 @@ describe('the control socket', () => {
     for (const text of ['\n', 'x\n', '{"version":2,"method":"nodes"}\n', '[]\n', 'null\n']) {
       expect(JSON.parse(await say(text))).toMatchObject({ error: { code: 'minder_too_old' } });
     }
-    expect(JSON.parse(await say('x'.repeat(100_000)))).toMatchObject({ ok: false });
+    expect(JSON.parse(await say('x'.repeat(1_100_000)))).toMatchObject({ ok: false });
     expect(await say('')).toBe('');
     expect(await say('{"version":1,"method":"nodes"}')).toBe('');
     expect(calls).toBe(0);

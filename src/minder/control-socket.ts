@@ -7,7 +7,8 @@
  * <- {"ok":true,"result":...}\n   or   {"ok":false,"error":{"code":"...","message":"..."}}\n
  * ```
  *
- * One request a connection.
+ * A connection carries one request after the other, each at most 1 MiB; their answers come in the order
+ * of the requests. Four of a connection are worked on at a time, and no more is read meanwhile.
  */
 import { chmodSync, closeSync, constants, openSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -16,7 +17,9 @@ import type { Logger } from '../lib/log.js';
 
 export const CONTROL_SOCKET = 'control.sock';
 const VERSION = 1;
-const REQUEST_BYTES_MAX = 64 * 1024;
+/** In UTF-16 units, which is bytes but for reasons in other scripts. */
+const REQUEST_BYTES_MAX = 1024 * 1024;
+const REQUESTS_AT_ONCE = 4;
 /** Thousands of nodes, each a kilobyte. */
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 const CONNECTIONS_MAX = 16;
@@ -130,20 +133,38 @@ export class ControlServer {
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
     this.#waiting.add(socket);
     socket.on('close', () => this.#waiting.delete(socket));
-    let text = '';
-    let taken = false;
+    const requests = new RequestLines();
+    let working = 0;
+    let hasEnded = false;
+    let replied = Promise.resolve();
+    const next = () => {
+      while (working < REQUESTS_AT_ONCE) {
+        const line = requests.next();
+        if (line === undefined) break;
+        working++;
+        this.#waiting.delete(socket);
+        const reply = this.#answer(line);
+        replied = replied.then(async () => {
+          socket.write(await reply);
+          working--;
+          next();
+        });
+      }
+      if (requests.isFull) socket.pause();
+      else socket.resume();
+      if (working > 0) return;
+      // What was asked is answered, and nothing more can come.
+      if (hasEnded || requests.isBroken || this.#stopped !== undefined) socket.end();
+      else this.#waiting.add(socket);
+    };
     socket.setEncoding('utf8');
     socket.on('data', (part: string) => {
-      if (taken) return;
-      text += part;
-      const end = text.indexOf('\n');
-      if (end < 0 && text.length <= REQUEST_BYTES_MAX) return;
-      taken = true;
-      this.#waiting.delete(socket);
-      void this.#answer(end < 0 ? '' : text.slice(0, end)).then((reply) => socket.end(reply));
+      requests.add(part);
+      next();
     });
     socket.on('end', () => {
-      if (!taken) socket.end();
+      hasEnded = true;
+      next();
     });
   }
 
@@ -159,6 +180,38 @@ export class ControlServer {
         this.#logger.error({ reason: message }, 'command failed');
       return `${JSON.stringify({ ok: false, error: { code, message } })}\n`;
     }
+  }
+}
+
+/** Takes text apart into lines. One that is too long is given as an empty one, and is the last. */
+class RequestLines {
+  isBroken = false;
+  #text = '';
+  /** Before this is no end of a line. */
+  #seen = 0;
+
+  /** As much as one request may have waits. */
+  get isFull(): boolean {
+    return this.#text.length > REQUEST_BYTES_MAX;
+  }
+
+  add(part: string): void {
+    if (!this.isBroken) this.#text += part;
+  }
+
+  next(): string | undefined {
+    const end = this.isBroken ? -1 : this.#text.indexOf('\n', this.#seen);
+    if (end >= 0 && end <= REQUEST_BYTES_MAX) {
+      const line = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 1);
+      this.#seen = 0;
+      return line;
+    }
+    this.#seen = this.#text.length;
+    if (this.isBroken || this.#text.length <= REQUEST_BYTES_MAX) return undefined;
+    this.isBroken = true;
+    this.#text = '';
+    return '';
   }
 }
 
@@ -187,55 +240,119 @@ export async function askControl(
   method: string,
   params: unknown = {},
 ): Promise<unknown> {
-  const line = await exchange(
-    dataDirectory,
-    `${JSON.stringify({ version: VERSION, method, params })}\n`,
-  );
-  let reply: { ok?: unknown; result?: unknown; error?: { code?: unknown; message?: unknown } };
+  const session = await ControlSession.open(dataDirectory);
   try {
-    reply = JSON.parse(line);
-  } catch {
-    throw new ControlError('control_failed', 'the minder ended before it had answered');
+    return await session.ask(method, params);
+  } finally {
+    session.close();
   }
-  if (reply.ok === true) return reply.result;
-  const known = CONTROL_ERROR_CODES.find((code) => code === reply.error?.code);
-  throw new ControlError(known ?? 'control_failed', String(reply.error?.message ?? 'it failed'));
 }
 
-function exchange(dataDirectory: string, request: string): Promise<string> {
-  const directory = join(dataDirectory, 'minder');
-  return new Promise((resolve, reject) => {
+interface Asked {
+  readonly answer: (result: unknown) => void;
+  readonly fail: (error: ControlError) => void;
+}
+
+/** A connection to a minder, for many requests. */
+export class ControlSession {
+  readonly #socket: Socket;
+  /** What was asked, in the order in which answers come. */
+  readonly #asked: Asked[] = [];
+  #parts: string[] = [];
+  #length = 0;
+  #failure: ControlError | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('utf8');
+    socket.on('data', (part: string) => this.#hear(part));
+    socket.on('close', () => this.#fail('the minder ended before it had answered'));
+    socket.on('error', (error) => this.#fail(`the minder failed: ${error.message}`));
+    socket.setTimeout(TIMEOUT_MS, () => {
+      if (this.#asked.length > 0) this.#fail('the minder failed: it does not answer');
+    });
+  }
+
+  /** Connects to the minder that runs over `dataDirectory`. Throws `ControlError`. */
+  static async open(dataDirectory: string): Promise<ControlSession> {
+    const directory = join(dataDirectory, 'minder');
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
-      reject(notRunning(dataDirectory));
-      return;
+      throw notRunning(dataDirectory);
     }
     let path: SocketPath;
     try {
       path = socketPath(directory);
     } catch (error) {
-      reject(error instanceof ControlError ? error : denied(dataDirectory));
+      throw error instanceof ControlError ? error : denied(dataDirectory);
+    }
+    try {
+      const socket = connect({ path: path.path });
+      await new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve);
+        socket.once('error', reject);
+      });
+      return new ControlSession(socket);
+    } catch (error) {
+      const { code, message } = error as Error & { code?: string };
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') throw notRunning(dataDirectory);
+      if (code === 'EACCES' || code === 'EPERM') throw denied(dataDirectory);
+      throw new ControlError('control_failed', `the minder failed: ${message}`);
+    } finally {
+      path.release();
+    }
+  }
+
+  /** Asks, and does not wait for what was asked before. Throws `ControlError`. */
+  ask(method: string, params: unknown): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((answer, fail) => {
+      this.#asked.push({ answer, fail });
+      this.#socket.write(`${JSON.stringify({ version: VERSION, method, params })}\n`);
+    });
+  }
+
+  /** What was asked and not answered yet fails. Idempotent. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #hear(part: string): void {
+    let rest = part;
+    for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
+      const line = this.#parts.join('') + rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      this.#parts = [];
+      this.#length = 0;
+      this.#take(line);
+    }
+    this.#parts.push(rest);
+    this.#length += rest.length;
+    if (this.#length > REPLY_BYTES_MAX) this.#fail('the minder failed: its answer is too long');
+  }
+
+  #take(line: string): void {
+    const asked = this.#asked.shift();
+    if (asked === undefined) return;
+    let reply: { ok?: unknown; result?: unknown; error?: { code?: unknown; message?: unknown } };
+    try {
+      reply = JSON.parse(line) ?? {};
+    } catch {
+      reply = {};
+    }
+    if (reply.ok === true) {
+      asked.answer(reply.result);
       return;
     }
-    const socket = connect({ path: path.path });
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('it does not answer')));
-    socket.on('connect', () => socket.end(request));
-    socket.on('data', (part: string) => {
-      text += part;
-      if (text.length > REPLY_BYTES_MAX) socket.destroy(new Error('its answer is too long'));
-    });
-    socket.on('error', (error: Error & { code?: string }) => {
-      const { code } = error;
-      if (code === 'ENOENT' || code === 'ECONNREFUSED') reject(notRunning(dataDirectory));
-      else if (code === 'EACCES' || code === 'EPERM') reject(denied(dataDirectory));
-      else reject(new ControlError('control_failed', `the minder failed: ${error.message}`));
-    });
-    socket.on('close', () => {
-      path.release();
-      resolve(text);
-    });
-  });
+    const known = CONTROL_ERROR_CODES.find((code) => code === reply.error?.code);
+    const message = String(reply.error?.message ?? 'it failed');
+    asked.fail(new ControlError(known ?? 'control_failed', message));
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= new ControlError('control_failed', message);
+    for (const { fail } of this.#asked.splice(0)) fail(this.#failure);
+    this.#socket.destroy();
+  }
 }
 
 function notRunning(dataDirectory: string): ControlError {

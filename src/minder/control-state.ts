@@ -7,32 +7,39 @@
  *  "entries": [{"kind": "node", "id": "n...", "stamp": 1769860800000, "by": "n...", "value": {...}}]}
  * ```
  *
- * Each record is an entry of its own with a stamp and the minder that wrote it, and the greater
- * (stamp, minder) wins: so that minders can exchange entries in any order and end up alike. A stamp
- * is wall time in milliseconds, or one more than the highest known when the clock lags behind: it
- * always grows. A removed record leaves an entry without a value for a while, so that another
- * minder's older copy does not bring it back.
+ * Each record is an entry of its own with a stamp and the minder that wrote it, and two words about
+ * one record are joined by rules that do not care who spoke first (`control-merge.ts`): so minders can
+ * exchange entries in any order and end up alike. A stamp is wall time in milliseconds, or one more
+ * than the highest known when the clock lags behind: it always grows. Stamps more than a day ahead are
+ * not taken from others: a clock that is wrong must not own the future.
+ *
+ * A removed record leaves an entry without a value for 30 days, so that another minder's older copy
+ * does not bring it back. All minders forget it at the same time, as a day begins. Whoever was away
+ * for longer may bring the record back; it was of a node or token that had run out.
+ *
+ * Bounds: 65,536 entries. Tokens fill at most half of them, everything but revocations all but 4,096,
+ * so that there is always room to throw somebody out. What another minder has beyond that is not
+ * taken, and counted.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.js';
 import { readPrivateFile, type WriteStep, writePrivateFile } from '../lib/private-file.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 import {
-  type ControlRecord,
-  RECORD_ID_PATTERNS,
-  RECORD_SCHEMAS,
-  type RecordKind,
-} from './control-record.js';
+  BUCKETS,
+  type ControlEntry,
+  DIGEST_BYTES,
+  entryKey,
+  entrySchema,
+  isEntry,
+  markOf,
+  type VersionedEntry,
+} from './control-entry.js';
+import { isOfOurCluster, joinEntries } from './control-merge.js';
+import type { ControlRecord, RecordKind } from './control-record.js';
 
-/** One versioned entry. `value` is null when the record was removed. */
-export interface ControlEntry<K extends RecordKind = RecordKind> {
-  readonly kind: K;
-  readonly id: string;
-  readonly stamp: number;
-  readonly by: string;
-  readonly value: ControlRecord<K> | null;
-}
+export type { ControlEntry, VersionedEntry } from './control-entry.js';
 
 export type ControlChange = {
   readonly [K in RecordKind]: {
@@ -70,24 +77,26 @@ export interface ControlStateLimits {
 }
 
 const LIMITS: ControlStateLimits = { entriesMax: 65_536, removedMs: 30 * 86_400_000 };
+const DAY_MS = 86_400_000;
+/** How far ahead of our clock another minder's stamp may be. */
+export const AHEAD_MS_MAX = DAY_MS;
+/** Entries that only revocations may fill; less in a state of few. */
+const RESERVE_MAX = 4_096;
+const RESERVE_SHARE = 16;
+/** A token that ran out so long ago gives way when there is no room. */
+const DEAD_TOKEN_MS = DAY_MS;
 
-const fileSchema = z.strictObject({
+const fileSchema = z.object({
   version: z.literal(1),
   minder: z.string().regex(NODE_ID_PATTERN),
-  entries: z.array(
-    z.strictObject({
-      kind: z.enum(['node', 'revocation', 'token', 'setting']),
-      id: z.string(),
-      stamp: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-      by: z.string().regex(NODE_ID_PATTERN),
-      value: z.unknown(),
-    }),
-  ),
+  entries: z.array(entrySchema),
 });
 
 export interface ControlStateOptions {
   readonly path: string;
   readonly limits?: Partial<ControlStateLimits>;
+  /** Of a minder that has joined others and has its id from them; used when there is no file yet. */
+  readonly minderId?: string;
 }
 
 export interface ControlStateDependencies {
@@ -96,26 +105,43 @@ export interface ControlStateDependencies {
   readonly onStep?: (step: WriteStep) => void;
 }
 
+/** Who made a change: this minder, or others whose entries were merged. */
+export type ChangeSource = 'own' | 'merged';
+export type ChangeListener = (entries: readonly VersionedEntry[], source: ChangeSource) => void;
+
 export class ControlState {
   /** This minder's id, made with the file. */
   readonly minderId: string;
+  /** Entries of others that were not taken, by reason. */
+  readonly counters = {
+    refusedInvalid: 0,
+    refusedAhead: 0,
+    refusedFull: 0,
+    /** Of another cluster. */
+    refusedForeign: 0,
+  };
   readonly #path: string;
   readonly #limits: ControlStateLimits;
   readonly #clock: Clock;
   readonly #onStep: ((step: WriteStep) => void) | undefined;
-  readonly #entries = new Map<string, ControlEntry>();
-  readonly #listeners: (() => void)[] = [];
+  readonly #entries = new Map<string, VersionedEntry>();
+  readonly #listeners: ChangeListener[] = [];
   #stamp = 0;
+  /** As counted last, until something changes. */
+  #digests: { readonly oldest: number; readonly bytes: Buffer } | undefined;
 
   /** Loads the file, or makes it. Throws `ControlStateError` or `PrivateFileError`. */
-  constructor({ path, limits }: ControlStateOptions, { clock, onStep }: ControlStateDependencies) {
+  constructor(
+    { path, limits, minderId }: ControlStateOptions,
+    { clock, onStep }: ControlStateDependencies,
+  ) {
     this.#path = path;
     this.#limits = { ...LIMITS, ...limits };
     this.#clock = clock;
     this.#onStep = onStep;
     const text = readPrivateFile(path);
     if (text === undefined) {
-      this.minderId = newNodeId();
+      this.minderId = minderId ?? newNodeId();
       this.#save();
       return;
     }
@@ -127,7 +153,12 @@ export class ControlState {
       );
     }
     this.minderId = file.minder;
-    for (const entry of file.entries) this.#take(entry);
+    for (const entry of file.entries) {
+      const key = entryKey(entry);
+      const known = this.#entries.get(key);
+      this.#entries.set(key, known === undefined ? entry : joinEntries(known, entry));
+    }
+    this.#stamp = this.#highestStamp();
   }
 
   /** Grows with every change, over restarts too. */
@@ -136,8 +167,12 @@ export class ControlState {
   }
 
   get<K extends RecordKind>(kind: K, id: string): ControlRecord<K> | undefined {
-    const entry = this.#entries.get(keyOf(kind, id));
-    return (entry?.value as ControlRecord<K> | null | undefined) ?? undefined;
+    return (this.entry(kind, id)?.value as ControlRecord<K> | null | undefined) ?? undefined;
+  }
+
+  /** A record with its version. */
+  entry<K extends RecordKind>(kind: K, id: string): ControlEntry<K> | undefined {
+    return this.#entries.get(entryKey({ kind, id })) as ControlEntry<K> | undefined;
   }
 
   /** All records of a kind, by id. */
@@ -156,39 +191,164 @@ export class ControlState {
    */
   commit(changes: readonly ControlChange[]): void {
     const stamp = Math.max(this.#clock.wallMs(), this.#stamp + 1);
-    this.#apply(changes.map((change) => ({ ...change, stamp, by: this.minderId }) as ControlEntry));
+    const entries = changes.map((change) => ({ ...change, stamp, by: this.minderId }));
+    const added = entries.filter((entry) => !this.#entries.has(entryKey(entry)));
+    const dropped = this.#makeRoom(added.length);
+    const room = this.#room(dropped);
+    for (const entry of added) {
+      if (room.take(entry.kind)) continue;
+      const { entriesMax } = this.#limits;
+      throw new ControlStateError('state_full', `the state holds ${entriesMax} records already`);
+    }
+    this.#apply(entries, 'own', dropped);
   }
 
   /** Every entry, for another minder. */
-  entries(): ControlEntry[] {
+  entries(): VersionedEntry[] {
     return [...this.#entries.values()];
   }
 
-  /** Takes over what is newer of another minder's entries, and returns how many that were. */
-  merge(entries: readonly ControlEntry[]): number {
-    const newer = entries.filter((entry) => {
-      const own = this.#entries.get(keyOf(entry.kind, entry.id));
-      return isEntry(entry) && (own === undefined || wins(entry, own));
-    });
-    if (newer.length > 0) this.#apply(newer);
-    return newer.length;
+  /**
+   * Takes over what is new in another minder's entries, all in one write, and returns how many that
+   * changed. What is no entry, too far ahead, or beyond the bounds is left out and counted.
+   */
+  merge(entries: readonly unknown[]): number {
+    const changed = new Map<string, VersionedEntry>();
+    const news = entries.flatMap((entry) => this.#acceptable(entry) ?? []).sort(byImportance);
+    const added = news.filter((entry) => !this.#entries.has(entryKey(entry)));
+    const dropped = this.#makeRoom(added.length);
+    const room = this.#room(dropped);
+    for (const entry of news) {
+      const key = entryKey(entry);
+      const known = changed.get(key) ?? (dropped.has(key) ? undefined : this.#entries.get(key));
+      if (!isOfOurCluster(known, entry)) {
+        this.counters.refusedForeign++;
+      } else if (known !== undefined) {
+        const joined = joinEntries(known, entry);
+        if (joined !== known) changed.set(key, joined);
+      } else if (!room.take(entry.kind)) {
+        this.counters.refusedFull++;
+      } else {
+        changed.set(key, entry);
+      }
+    }
+    if (changed.size > 0) this.#apply([...changed.values()], 'merged', dropped);
+    return changed.size;
   }
 
   /** Calls back after every change. */
-  onChange(listener: () => void): void {
+  onChange(listener: ChangeListener): void {
     this.#listeners.push(listener);
   }
 
-  #apply(entries: readonly ControlEntry[]): void {
+  /**
+   * `BUCKETS` times `DIGEST_BYTES`: equal on two minders for each bucket in which they agree. Not to
+   * be changed.
+   */
+  digests(): Buffer {
+    const oldest = this.#forgottenBefore();
+    if (this.#digests?.oldest === oldest) return this.#digests.bytes;
+    const digests = Buffer.alloc(BUCKETS * DIGEST_BYTES);
+    for (const entry of this.#entries.values()) {
+      if (isForgotten(entry, oldest)) continue;
+      const { bucket, digest } = markOf(entry);
+      const at = bucket * DIGEST_BYTES;
+      for (let i = 0; i < DIGEST_BYTES; i++) digests[at + i] ^= digest[i];
+    }
+    this.#digests = { oldest, bytes: digests };
+    return digests;
+  }
+
+  /** One digest of all, 16 hexadecimal digits. */
+  root(): string {
+    return createHash('sha256').update(this.digests()).digest('hex').slice(0, 16);
+  }
+
+  /** The entries of some buckets. */
+  entriesOf(buckets: ReadonlySet<number>): VersionedEntry[] {
+    const oldest = this.#forgottenBefore();
+    return this.entries().filter(
+      (entry) => !isForgotten(entry, oldest) && buckets.has(markOf(entry).bucket),
+    );
+  }
+
+  /**
+   * Stamps anew what this minder wrote while its clock was far ahead, so that others take it. To be
+   * called when the clock is known to be right. Returns how many that were.
+   */
+  restamp(): number {
+    const nowMs = this.#clock.wallMs();
+    const late = this.entries().filter(({ stamp }) => stamp > nowMs + AHEAD_MS_MAX);
+    if (late.length === 0) return 0;
+    const present = this.entries().filter(({ stamp }) => stamp <= nowMs + AHEAD_MS_MAX);
+    // Counted anew from what is left: it may go down.
+    this.#stamp = present.reduce((most, { stamp }) => Math.max(most, stamp), 0);
+    const stamp = Math.max(nowMs, this.#stamp + 1);
+    this.#apply(
+      late.map((entry) => ({ ...entry, stamp, by: this.minderId })),
+      'own',
+      new Set(),
+    );
+    return late.length;
+  }
+
+  /** The entry as we would keep it; undefined and counted when we would not. */
+  #acceptable(entry: unknown): VersionedEntry | undefined {
+    if (!isEntry(entry)) {
+      this.counters.refusedInvalid++;
+      return undefined;
+    }
+    if (entry.stamp > this.#clock.wallMs() + AHEAD_MS_MAX) {
+      this.counters.refusedAhead++;
+      return undefined;
+    }
+    if (isForgotten(entry, this.#forgottenBefore())) return undefined;
+    const { kind, id, stamp, by, value } = entry;
+    return { kind, id, stamp, by, value };
+  }
+
+  /** Tokens that ran out long ago and must give way to `count` new entries. */
+  #makeRoom(count: number): ReadonlySet<string> {
+    const dropped = new Set<string>();
+    if (count === 0 || this.#entries.size + count <= this.#limits.entriesMax / 2) return dropped;
+    const before = this.#clock.wallMs() - DEAD_TOKEN_MS;
+    for (const [key, { kind, value }] of this.#entries) {
+      const token = kind === 'token' ? (value as ControlRecord<'token'> | null) : undefined;
+      if (token !== undefined && (token === null || token.expiresMs < before)) dropped.add(key);
+    }
+    return dropped;
+  }
+
+  /** Gives out what room there is. */
+  #room(dropped: ReadonlySet<string>): { take(kind: string): boolean } {
+    const { entriesMax } = this.#limits;
+    let left = entriesMax - (this.#entries.size - dropped.size);
+    const reserve = Math.min(RESERVE_MAX, Math.floor(entriesMax / RESERVE_SHARE));
+    let tokensLeft = Math.ceil(entriesMax / 2) + dropped.size;
+    for (const { kind } of this.#entries.values()) if (kind === 'token') tokensLeft--;
+    return {
+      take: (kind) => {
+        if (left <= (kind === 'revocation' ? 0 : reserve)) return false;
+        if (kind === 'token' && --tokensLeft < 0) return false;
+        left--;
+        return true;
+      },
+    };
+  }
+
+  #apply(
+    entries: readonly VersionedEntry[],
+    source: ChangeSource,
+    dropped: ReadonlySet<string>,
+  ): void {
     const before = new Map(this.#entries);
     const stampBefore = this.#stamp;
+    this.#digests = undefined;
     try {
-      for (const entry of entries) this.#take(entry);
+      for (const key of dropped) this.#entries.delete(key);
+      for (const entry of entries) this.#entries.set(entryKey(entry), entry);
+      this.#stamp = Math.max(this.#stamp, this.#highestStamp());
       this.#forgetRemoved();
-      if (this.#entries.size > this.#limits.entriesMax) {
-        const { entriesMax } = this.#limits;
-        throw new ControlStateError('state_full', `the state holds ${entriesMax} records already`);
-      }
       this.#save();
     } catch (error) {
       this.#entries.clear();
@@ -196,22 +356,27 @@ export class ControlState {
       this.#stamp = stampBefore;
       throw error;
     }
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(entries, source);
   }
 
-  #take(entry: ControlEntry): void {
-    const key = keyOf(entry.kind, entry.id);
-    const known = this.#entries.get(key);
-    // One message may hold a record twice.
-    if (known === undefined || !wins(known, entry)) this.#entries.set(key, entry);
-    this.#stamp = Math.max(this.#stamp, entry.stamp);
+  #highestStamp(): number {
+    let highest = 0;
+    for (const { stamp } of this.#entries.values()) highest = Math.max(highest, stamp);
+    return highest;
+  }
+
+  /** All minders forget at once, as a day begins: until then they would not agree. */
+  #forgottenBefore(): number {
+    const { removedMs } = this.#limits;
+    const stepMs = Math.max(1, Math.min(DAY_MS, removedMs));
+    return Math.floor((this.#clock.wallMs() - removedMs) / stepMs) * stepMs;
   }
 
   #forgetRemoved(): void {
-    const oldest = this.#clock.wallMs() - this.#limits.removedMs;
-    for (const [key, { value, stamp }] of this.#entries) {
+    const oldest = this.#forgottenBefore();
+    for (const [key, entry] of this.#entries) {
       // The newest stays: with it gone, a restart would begin again at a lower revision.
-      if (value === null && stamp < oldest && stamp < this.#stamp) this.#entries.delete(key);
+      if (isForgotten(entry, oldest) && entry.stamp < this.#stamp) this.#entries.delete(key);
     }
   }
 
@@ -231,25 +396,26 @@ export function newNodeId(): string {
   return `n${randomBytes(8).toString('hex')}`;
 }
 
-function keyOf(kind: string, id: string): string {
-  return `${kind}/${id}`;
+function isForgotten({ value, stamp }: VersionedEntry, before: number): boolean {
+  return value === null && stamp < before;
 }
 
-function wins(a: ControlEntry, b: ControlEntry): boolean {
-  return a.stamp !== b.stamp ? a.stamp > b.stamp : a.by > b.by;
+/** What must find room before anything else does. */
+const IMPORTANCE = ['revocation', 'setting', 'minder', 'node', 'drain', 'tuning'];
+
+function byImportance(a: VersionedEntry, b: VersionedEntry): number {
+  const rank = ({ kind }: VersionedEntry) => {
+    const at = IMPORTANCE.indexOf(kind);
+    return at < 0 ? IMPORTANCE.length : at;
+  };
+  return rank(a) - rank(b);
 }
 
-/** Whether an entry's id and value are what its kind wants. */
-function isEntry({ kind, id, value }: { kind: RecordKind; id: string; value?: unknown }): boolean {
-  if (!RECORD_ID_PATTERNS[kind].test(id)) return false;
-  return value === null || RECORD_SCHEMAS[kind].safeParse(value).success;
-}
-
-function parseFile(text: string): { minder: string; entries: ControlEntry[] } | undefined {
+function parseFile(text: string): { minder: string; entries: VersionedEntry[] } | undefined {
   try {
     const { success, data } = fileSchema.safeParse(JSON.parse(text));
-    if (!success || !data.entries.every(isEntry)) return undefined;
-    return { minder: data.minder, entries: data.entries as ControlEntry[] };
+    if (!success || !data.entries.every((entry) => isEntry(entry))) return undefined;
+    return { minder: data.minder, entries: data.entries as VersionedEntry[] };
   } catch {
     return undefined;
   }

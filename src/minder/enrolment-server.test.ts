@@ -325,6 +325,25 @@ describe('renewal', () => {
     const renewed = await renew({ identity: { ...identity, minders }, node: NODE }, { clock });
     expect(renewed.minders[0]).toBe(rig.url);
   });
+
+  it('asks a minder that the configuration names when all that it knew are gone', async () => {
+    const rig = await startRig();
+    const identity = await joinWith(rig, rig.token());
+    const lost = { ...identity, minders: ['https://127.0.0.1:1'] };
+    const renewed = await renew({ identity: lost, node: NODE, joinUrl: rig.url }, { clock });
+    expect(renewed.minders).toEqual([rig.url, 'https://127.0.0.1:1']);
+  });
+
+  it('is not refused for good by a minder that has not heard of the node, while another is away', async () => {
+    const rig = await startRig();
+    const identity = await joinWith(rig, rig.token());
+    rig.state.commit([{ kind: 'node', id: identity.nodeId, value: null }]);
+    const minders = [rig.url, 'https://127.0.0.1:1'];
+    const error = await failure(
+      renew({ identity: { ...identity, minders }, node: NODE }, { clock }),
+    );
+    expect([error.code, error.refusal]).toEqual(['minder_unreachable', undefined]);
+  });
 });
 
 /** Sends a body as it is; status and text of the answer. */

@@ -4,6 +4,7 @@
  * ```
  * POST /v1/enrol   token and certificate request      -> certificate, CA, bus credentials, keys
  * POST /v1/renew   the same without a token, by TLS client certificate
+ * POST /v1/minder  a minder that joins, or asks whether it still is one, by TLS client certificate
  * ```
  *
  * Everything a stranger could use up is bounded: connections, also of one address, requests of one
@@ -26,9 +27,11 @@ import {
   hostSchema,
   RENEW_PATH,
 } from '../protocol/cluster/enrolment.js';
+import { MINDER_PATH } from '../protocol/cluster/minder-admission.js';
 import { AddressGate, sourceNetwork } from './address-gate.js';
 import type { KeyPairPem } from './certificate-authority.js';
 import type { Enrolment, EnrolmentOutcome, RequestSource } from './enrolment.js';
+import type { AdmissionOutcome, MinderAdmission } from './minder-admission.js';
 import { minderListenError } from './minder-listen-error.js';
 
 export interface EnrolmentServerLimits {
@@ -67,6 +70,7 @@ export interface EnrolmentServerOptions {
 
 export interface EnrolmentServerDependencies {
   readonly enrolment: Enrolment;
+  readonly admission: MinderAdmission;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -85,6 +89,7 @@ export class EnrolmentServer {
   readonly #options: EnrolmentServerOptions;
   readonly #limits: EnrolmentServerLimits;
   readonly #enrolment: Enrolment;
+  readonly #admission: MinderAdmission;
   readonly #logger: Logger;
   readonly #gate: AddressGate;
   readonly #server: Server;
@@ -94,27 +99,29 @@ export class EnrolmentServer {
 
   constructor(
     options: EnrolmentServerOptions,
-    { enrolment, clock, logger }: EnrolmentServerDependencies,
+    { enrolment, admission, clock, logger }: EnrolmentServerDependencies,
   ) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#enrolment = enrolment;
+    this.#admission = admission;
     this.#logger = logger;
     const { requestBurst: burst, requestsPerSecond: perSecond } = this.#limits;
     this.#gate = new AddressGate({ burst, perSecond, addressesMax: ADDRESSES_MAX }, { clock });
     this.#server = this.#createServer();
   }
 
-  /** Binds and returns where: `127.0.0.1:7443`. Throws `MinderListenError`. */
-  async start(): Promise<{ host: string; port: number }> {
+  /**
+   * Binds and returns where: `127.0.0.1:7443`. `preferredPort` is tried first where the choice is the
+   * system's. Throws `MinderListenError`.
+   */
+  async start(preferredPort = 0): Promise<{ host: string; port: number }> {
     const { host, port } = this.#options;
     try {
-      await this.#listen(host === '' ? '::' : host).catch(async (error: unknown) => {
-        const code = error instanceof Error && 'code' in error ? error.code : undefined;
-        // A machine without IPv6.
-        if (host !== '' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
-        await this.#listen('0.0.0.0');
-      });
+      if (port === 0 && preferredPort !== 0) {
+        // Somebody else may have it by now.
+        await this.#bind(host, preferredPort).catch(() => this.#bind(host, 0));
+      } else await this.#bind(host, port);
     } catch (error) {
       throw minderListenError(error, 'listen', host, port);
     }
@@ -144,8 +151,17 @@ export class EnrolmentServer {
     return this.#stopped;
   }
 
-  async #listen(host: string): Promise<void> {
-    this.#server.listen({ host, port: this.#options.port });
+  async #bind(host: string, port: number): Promise<void> {
+    await this.#listen(host === '' ? '::' : host, port).catch(async (error: unknown) => {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      // A machine without IPv6.
+      if (host !== '' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
+      await this.#listen('0.0.0.0', port);
+    });
+  }
+
+  async #listen(host: string, port: number): Promise<void> {
+    this.#server.listen({ host, port });
     await once(this.#server, 'listening');
   }
 
@@ -210,7 +226,7 @@ export class EnrolmentServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const source = sourceOf(request);
     const path = request.url;
-    if (path !== ENROL_PATH && path !== RENEW_PATH) {
+    if (path !== ENROL_PATH && path !== RENEW_PATH && path !== MINDER_PATH) {
       sendJson(response, 404, { error: 'not_found' });
       return;
     }
@@ -225,7 +241,7 @@ export class EnrolmentServer {
     }
     const socket = request.socket as TLSSocket;
     const node = socket.authorized ? roleOf(socket.getPeerCertificate()) : undefined;
-    if (path === RENEW_PATH && node === undefined) {
+    if (path !== ENROL_PATH && node === undefined) {
       const reason = `certificate_${codeOf(socket.authorizationError)}`;
       const outcome = this.#enrolment.refuse('certificate_invalid', source, {}, reason);
       this.#send(response, outcome);
@@ -233,10 +249,12 @@ export class EnrolmentServer {
     }
     const body = await readJson(request);
     if (path === ENROL_PATH) this.#send(response, await this.#enrolment.enrol(body, source));
-    else this.#send(response, await this.#enrolment.renew(node!, body, source));
+    else if (path === RENEW_PATH) {
+      this.#send(response, await this.#enrolment.renew(node!, body, source));
+    } else this.#send(response, await this.#admission.answer(node!, body, source));
   }
 
-  #send(response: ServerResponse, outcome: EnrolmentOutcome): void {
+  #send(response: ServerResponse, outcome: EnrolmentOutcome | AdmissionOutcome): void {
     if (response.headersSent || response.destroyed) return;
     if (outcome.ok) sendJson(response, 200, outcome.reply);
     else sendJson(response, STATUS[outcome.refusal] ?? 403, { error: outcome.refusal });

@@ -3,7 +3,7 @@ import type { BusTls } from '../cluster/nats-link.js';
 import type { Clock } from '../lib/clock.js';
 import type { Bus } from './bus.js';
 import { ForeignBus, type ForeignBusOptions } from './bus-foreign.js';
-import type { BusGrant, Revocation } from './bus-signer.js';
+import type { BusGrant, Revocation, Upheld } from './bus-signer.js';
 
 export interface ExternalBusOptions extends ForeignBusOptions {
   /** `tls://host:port`, or `nats://host:port` where the server decides about TLS. */
@@ -73,8 +73,19 @@ export class ExternalBus implements Bus {
     return this.#signer.revoke(publicKey);
   }
 
+  uphold(): Promise<Upheld> {
+    return this.#signer.uphold();
+  }
+
   /** Its certificates are not ours. */
   reload(): void {}
+
+  routeUrls(): string[] {
+    return [];
+  }
+
+  /** How their servers meet is theirs to say. */
+  setPeers(): void {}
 
   async stop(): Promise<void> {}
 }

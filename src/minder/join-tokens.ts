@@ -6,6 +6,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { CidrSet } from '../lib/cidr-set.js';
 import type { Clock } from '../lib/clock.js';
 import { Endpoint } from '../lib/endpoint.js';
+import type { Logger } from '../lib/log.js';
 import type { EnrolmentRefusal, NodeRole } from '../protocol/cluster/enrolment.js';
 import {
   formatJoinToken,
@@ -14,7 +15,7 @@ import {
   TOKEN_ID_BYTES,
   TOKEN_SECRET_BYTES,
 } from '../protocol/cluster/token.js';
-import type { ControlRecord } from './control-record.js';
+import { type ControlRecord, SPENT_BY_MAX, USES_BY_MAX } from './control-record.js';
 import { type ControlChange, type ControlState, newNodeId } from './control-state.js';
 
 type TokenRecord = ControlRecord<'token'>;
@@ -29,7 +30,7 @@ export interface TokenGrant {
 }
 
 /** A token as lists show it. */
-export interface TokenView extends Omit<TokenRecord, 'hash' | 'spentBy' | 'revoked'> {
+export interface TokenView extends Omit<TokenRecord, 'hash' | 'spentBy' | 'usesBy' | 'revoked'> {
   readonly id: string;
   readonly state: 'valid' | 'used' | 'expired' | 'revoked';
 }
@@ -89,7 +90,6 @@ export type TokenCheck =
 const KEEP_MS = 86_400_000;
 /** Tokens kept at a time, dead ones included. */
 export const TOKENS_MAX = 10_000;
-const SPENT_BY_MAX = 16;
 
 /** There are as many tokens as may be. */
 export class TokensFullError extends Error {
@@ -104,11 +104,12 @@ export class JoinTokens {
 
   constructor(
     { caFingerprint }: { caFingerprint: Uint8Array },
-    { state, clock }: { state: ControlState; clock: Clock },
+    { state, clock, logger }: { state: ControlState; clock: Clock; logger?: Logger | undefined },
   ) {
     this.#caFingerprint = caFingerprint;
     this.#state = state;
     this.#clock = clock;
+    if (logger !== undefined) this.#watch(logger);
   }
 
   /** Makes a token and returns its text, which nobody can be told again. */
@@ -173,11 +174,50 @@ export class JoinTokens {
     }
     if (record.uses >= record.usesMax) return refused('used', token.id);
     const spend = (nodeId: string): ControlChange[] => {
-      const spentBy = [...record.spentBy, { busPublicKey: bearer.busPublicKey, nodeId }];
-      const value = { ...record, uses: record.uses + 1, spentBy: spentBy.slice(-SPENT_BY_MAX) };
+      const atMs = Math.max(0, Math.floor(this.#clock.wallMs()));
+      const spentBy = [...record.spentBy, { busPublicKey: bearer.busPublicKey, nodeId, atMs }];
+      const value = {
+        ...record,
+        uses: record.uses + 1,
+        spentBy: spentBy.slice(-SPENT_BY_MAX),
+        usesBy: this.#counted(record),
+      };
       return [{ kind: 'token', id: token.id, value }];
     };
     return { ok: true, tokenId: token.id, nodeId: newNodeId(), isNew: true, spend };
+  }
+
+  /** The uses by minder, with one more of ours. */
+  #counted({ usesBy = [] }: TokenRecord): [minder: string, uses: number][] {
+    const { minderId } = this.#state;
+    const own = usesBy.find(([minder]) => minder === minderId)?.[1] ?? 0;
+    const others = usesBy.filter(([minder]) => minder !== minderId);
+    // Beyond the bound, uses are only in the sum: two minders that are apart may then count one less.
+    if (own === 0 && others.length >= USES_BY_MAX) return others;
+    return [...others, [minderId, own + 1]];
+  }
+
+  /**
+   * Says when minders that could not hear each other have let in more nodes than a token allows: it
+   * cannot be helped then, but the operator may want to look at them.
+   */
+  #watch(logger: Logger): void {
+    const said = new Set<string>();
+    this.#state.onChange((entries, source) => {
+      if (source === 'own') return;
+      for (const { kind, id } of entries) {
+        const record = kind === 'token' ? this.#state.get('token', id) : undefined;
+        if (record === undefined || record.uses <= record.usesMax || said.has(id)) continue;
+        if (said.size >= TOKENS_MAX) said.clear();
+        said.add(id);
+        const { uses, usesMax, spentBy } = record;
+        const nodes = spentBy.map(({ nodeId }) => nodeId).join(' ');
+        logger.warn(
+          { tokenId: id, uses, usesMax, nodes },
+          'a token was spent more often than it may be',
+        );
+      }
+    });
   }
 
   /** In the same time whether or not there is such a token. */
@@ -189,7 +229,7 @@ export class JoinTokens {
   }
 
   #view(id: string, record: TokenRecord): TokenView {
-    const { hash: _hash, spentBy: _spentBy, revoked, ...shown } = record;
+    const { hash: _hash, spentBy: _spentBy, usesBy: _usesBy, revoked, ...shown } = record;
     let state: TokenView['state'] = 'valid';
     if (record.uses >= record.usesMax) state = 'used';
     if (this.#clock.wallMs() >= record.expiresMs) state = 'expired';

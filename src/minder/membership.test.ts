@@ -55,6 +55,7 @@ function keep(identity: Identity, random = () => 0): Kept {
       log: new LoggerSink(logger),
       random,
       onRenewed: (fresh) => renewed.push(fresh),
+      onServers: (fresh) => renewed.push(fresh),
       onRefused: (refusal) => refused.push(refusal),
     },
   );
@@ -220,5 +221,37 @@ describe('a member', () => {
     expect(renewed.map(({ bus }) => bus.urls)).toEqual([
       ['tls://other:7422', ...identity.bus.urls],
     ]);
+  });
+
+  it('takes keys by their own version, whatever revision a minder counts', async () => {
+    const rig = await startRig();
+    const identity = await joinAt(rig.url, async () => rig.token());
+    const { keeper } = keep(identity);
+    const [one, two] = [`n${'1'.repeat(16)}`, `n${'2'.repeat(16)}`];
+    const nowMs = clock.wallMs();
+    const word = (minder: string, revision: number, stamp: number, generation: number) => {
+      const keyRing = { ...identity.keyRing, generation };
+      return {
+        version: 1,
+        type: 'settings',
+        revision,
+        minder,
+        keyRing,
+        keyRingVersion: [stamp, minder] as [number, string],
+        revoked: [],
+        minders: [],
+      } as const;
+    };
+    const note = (settings: ReturnType<typeof word>) =>
+      keeper.noteSettings({ ...settings, revoked: [], minders: [] });
+    expect(note(word(one, identity.revision + 9, nowMs, 50))).toBe(true);
+    // Said by one who has not met the first: under a lower revision, but newer.
+    expect(note(word(two, 1, nowMs + 1, 51))).toBe(true);
+    expect(note(word(one, identity.revision + 10, nowMs, 50))).toBe(false);
+    expect(keeper.identity.keyRing.generation).toBe(51);
+    expect(loadIdentity(path)).toMatchObject({ keyRingVersion: [nowMs + 1, two] });
+    // A clock that is days ahead has its say only until one that is right speaks.
+    expect(note(word(one, 1, nowMs + 5 * 86_400_000, 60))).toBe(false);
+    expect(keeper.identity.keyRing.generation).toBe(51);
   });
 });

@@ -3,6 +3,8 @@ import { networkInterfaces } from 'node:os';
 
 /** More are not told: a node tries them one after the other. */
 const HOSTS_MAX = 16;
+/** To other minders: each is dialled for ever. */
+const MINDER_HOSTS_MAX = 8;
 
 export interface MinderAddressOptions {
   /** As configured with `--advertise`. */
@@ -28,6 +30,43 @@ export function hostsFor(options: MinderAddressOptions, calledHost: string): rea
   const known = knownHosts(options);
   if (known.length > 0) return known;
   return calledHost === '' ? machineAddresses() : [calledHost];
+}
+
+/**
+ * Hosts to tell the whole cluster, for those who have never called us: what is known to everybody and
+ * what other minders called us by; when nothing is known to everybody, also where another minder saw
+ * us come from (`source`, or empty) and the addresses of this machine.
+ */
+export function hostsForMinders(
+  options: MinderAddressOptions,
+  { called, source }: { called: readonly string[]; source: string },
+): readonly string[] {
+  const known = knownHosts(options);
+  const guessed = known.length > 0 ? [] : [source, ...machineAddresses()];
+  const all = [...new Set([...known, ...called, ...guessed])].filter((host) => host !== '');
+  // To others a loopback address is their own.
+  const far = all.filter((host) => known.includes(host) || !isLoopback(host));
+  return (far.length > 0 ? far : all).slice(0, MINDER_HOSTS_MAX);
+}
+
+/** Hosts that the certificate of our routes names: all by which another minder may ever dial us. */
+export function hostsOfRoutes(
+  { advertise, bound }: { advertise: readonly string[]; bound: readonly string[] },
+  called: readonly string[],
+): readonly string[] {
+  const own = bound.filter((address) => !isWildcard(address));
+  const local = ['localhost', '127.0.0.1', '::1'];
+  const all = [...advertise, ...own, ...called, ...machineAddresses(), ...local];
+  return [...new Set(all)].filter((host) => host !== '');
+}
+
+/** `192.0.2.1:7443`, `[2001:db8::1]:7443` */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function isWildcard(address: string): boolean {

@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.js';
 import { ManualClock } from '../lib/clock.js';
 import { createLogger } from '../lib/log.js';
 import type { NodeRole } from '../protocol/cluster/enrolment.js';
+import type { BusSeeds } from './bus-accounts.js';
 import { CertificateAuthority } from './certificate-authority.js';
 import { ClusterKeys } from './cluster-keys.js';
 import type { ControlRecord } from './control-record.js';
@@ -13,6 +14,7 @@ import { ControlState } from './control-state.js';
 import { Enrolment } from './enrolment.js';
 import { EnrolmentServer, type EnrolmentServerLimits } from './enrolment-server.js';
 import { JoinTokens } from './join-tokens.js';
+import { MinderAdmission } from './minder-admission.js';
 
 export interface RigOptions {
   readonly directory?: string;
@@ -21,6 +23,8 @@ export interface RigOptions {
   readonly certificateSeconds?: number;
   readonly nodesMax?: number;
   readonly limits?: Partial<EnrolmentServerLimits>;
+  /** Keys of its bus; null, the default, for somebody else's. */
+  readonly busSeeds?: BusSeeds | null;
 }
 
 export class MinderRig {
@@ -79,6 +83,14 @@ export class MinderRig {
         logger,
       },
     );
+    const admission = new MinderAdmission({
+      state,
+      authorities: { cluster: authority, route: authority },
+      enrolment,
+      busSeeds: () => options.busSeeds ?? null,
+      onCalled: async () => {},
+      logger,
+    });
     const credentials = await authority.issue({
       role: 'minder',
       nodeId: state.minderId,
@@ -92,7 +104,7 @@ export class MinderRig {
         credentials,
         limits,
       },
-      { enrolment, clock, logger },
+      { enrolment, admission, clock, logger },
     );
     const rig = new MinderRig(
       directory,

@@ -1,10 +1,13 @@
 /** Answers the admin listener's questions about a minder. */
 import type { Health, MinderAdminSource, MinderStats } from '../admin/admin-source.js';
 import type { ClusterView } from '../admin/cluster-view.js';
+import type { DnsView } from '../admin/dns-view.js';
+import { NO_TRACKERS } from '../dns/tracker-set.js';
 import type { Clock } from '../lib/clock.js';
 import type { Bus } from './bus.js';
 import type { Enrolment } from './enrolment.js';
 import type { EnrolmentServer } from './enrolment-server.js';
+import type { HealthDesk } from './health-desk.js';
 import type { JoinTokens } from './join-tokens.js';
 import type { NodeRegistry } from './node-registry.js';
 import type { SettingsSpeaker } from './settings-speaker.js';
@@ -18,7 +21,17 @@ export interface MinderParts {
   readonly bus: () => Bus | undefined;
   readonly speaker: () => SettingsSpeaker | undefined;
   readonly busConnected: () => boolean;
+  /** Counters of what goes on among minders, by names in snake case. */
+  readonly minders?: () => Readonly<Record<string, number>>;
+  readonly health?: () => HealthDesk | undefined;
 }
+
+/** Before anything is probed. */
+const NO_HEALTH = {
+  probes: { sent: 0, failed: 0, attempts: 0 },
+  dns: { trackers: 0, addresses4: 0, addresses6: 0 },
+};
+const NO_DNS: DnsView = { zone: '', ...NO_TRACKERS, trackers: [], since: 0 };
 
 export interface MinderSourceOptions {
   readonly name: string;
@@ -68,8 +81,13 @@ export class MinderSource implements MinderAdminSource {
       tokens: tokens.list().filter(({ state }) => state === 'valid').length,
       enrolments: { accepted, renewed, refused: { ...refused } },
       bus: { connected: busConnected(), restarts: bus()?.restarts ?? 0 },
+      ...(this.#parts.health?.()?.stats() ?? NO_HEALTH),
       memory: { rss: process.memoryUsage.rss() },
     };
+  }
+
+  dns(): DnsView {
+    return this.#parts.health?.()?.dns() ?? NO_DNS;
   }
 
   cluster(): ClusterView {
@@ -88,12 +106,14 @@ export class MinderSource implements MinderAdminSource {
       settings_broadcasts: spoken?.broadcasts ?? 0,
       settings_answers: spoken?.answers ?? 0,
       settings_requests_refused: spoken?.requestsRefused ?? 0,
+      ...this.#parts.minders?.(),
       bus_publish_violations: seen?.publishViolations ?? 0,
       bus_subscribe_violations: seen?.subscribeViolations ?? 0,
       bus_auth_errors: seen?.authErrors ?? 0,
       bus_tls_errors: seen?.tlsErrors ?? 0,
       bus_slow_consumers: seen?.slowConsumers ?? 0,
       bus_stale_connections: seen?.staleConnections ?? 0,
+      ...this.#parts.health?.()?.counters(),
     });
   }
 }

@@ -28,11 +28,20 @@ export interface ServerTls {
   readonly key: string;
 }
 
-/** Routes to the servers of other minders. Anybody whose certificate `tls.ca` signed may join. */
-export interface RouteOptions extends NatsAddress {
-  readonly tls: ServerTls;
+/** The bus servers of the other minders. */
+export interface RoutePeers {
   /** `nats-route://host:port` of the others. */
   readonly routes: readonly string[];
+  /**
+   * Keys that may be at the other end of a route, ours included (`OwnKeys.routePin`). Without any,
+   * every certificate that `tls.ca` signed is good.
+   */
+  readonly pins?: readonly string[];
+}
+
+/** Routes to the servers of other minders. */
+export interface RouteOptions extends NatsAddress, RoutePeers {
+  readonly tls: ServerTls;
 }
 
 export interface NatsLimits {
@@ -80,7 +89,8 @@ export function natsConfig(options: NatsConfigOptions): string {
       type: 'full',
       dir: join(directory, 'jwt'),
       allow_delete: false,
-      interval: '2m',
+      // How often servers compare their accounts: one that was away has old revocations until then.
+      interval: '10s',
     },
     // The other account is put into `jwt` before each start: it changes, and this file does not.
     resolver_preload: { [trust.systemAccount]: trust.systemJwt },
@@ -92,18 +102,24 @@ export function natsConfig(options: NatsConfigOptions): string {
     write_deadline: '2s',
     ping_interval: '2s',
     ping_max: 2,
+    // A minder that is away is dialled each second; one line in a minute tells of it.
+    connect_error_reports: 60,
+    reconnect_error_reports: 60,
     ports_file_dir: join(directory, 'ports'),
     ...(routes === undefined ? {} : { cluster: clusterBlock(directory, routes) }),
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }
 
-function clusterBlock(directory: string, { host, port, routes }: RouteOptions) {
+function clusterBlock(directory: string, { host, port, routes, pins = [] }: RouteOptions) {
   return {
     name: 'trackerbt',
     host,
     port: natsPort(port),
-    tls: tlsBlock(directory, 'route'),
+    tls: {
+      ...tlsBlock(directory, 'route'),
+      ...(pins.length === 0 ? {} : { pinned_certs: [...pins] }),
+    },
     routes: [...routes],
     // Clients get their servers from the minder, with addresses that they can reach.
     no_advertise: true,

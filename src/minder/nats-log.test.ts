@@ -61,8 +61,8 @@ describe("the bus server's words", () => {
   it('are held to a rate, and what is left out is counted', () => {
     const { log, clock, say, written } = setUp();
     for (let i = 0; i < 100; i++) say('ERR', 'authentication error');
-    expect(written).toHaveLength(20);
-    expect(log.counters).toMatchObject({ authErrors: 100, suppressed: 80 });
+    expect(written).toHaveLength(50);
+    expect(log.counters).toMatchObject({ authErrors: 100, suppressed: 50 });
     clock.advance(1);
     log.tick();
     expect(written.at(-1)).toContain('log lines dropped');
@@ -83,5 +83,21 @@ describe("the bus server's words", () => {
     say('FTL', 'bind: address already in use');
     expect(log.lastWords()).toBe('nats-server: no such file; bind: address already in use');
     expect(log.lastWords()).toBe('it gave no reason');
+  });
+
+  it('tell once a minute of what a route says each second', () => {
+    const { log, clock, say, written } = setUp();
+    const refusal = (port: number, rid: number) =>
+      say(
+        'ERR',
+        `192.0.2.9:${port} - rid:${rid} - TLS route handshake error: certificate not pinned`,
+      );
+    for (let i = 0; i < 50; i++) refusal(40_000 + i, i);
+    say('ERR', '192.0.2.7:1 - rid:99 - TLS route handshake error: certificate not pinned');
+    expect(written).toHaveLength(2);
+    expect(log.counters).toMatchObject({ tlsErrors: 51, suppressed: 49 });
+    clock.advance(61);
+    refusal(1, 1);
+    expect(written).toHaveLength(3);
   });
 });

@@ -52,10 +52,17 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
 };
 
 /** Strangers can make the server write a line each. */
-const LINES_PER_SECOND_MAX = 20;
+const LINES_PER_SECOND_MAX = 50;
 const LINE_CHARACTERS_MAX = 400;
 const LAST_LINES = 8;
 const OVERLOOKED_MAX = 8;
+/**
+ * Servers dial each other for ever, once a second: what one says of a minder that is away, or out, is
+ * told once in a while.
+ */
+const ROUTE_LINE = /\brid:\d+ - |\broute\b/i;
+const ROUTE_LINE_SECONDS = 60;
+const ROUTE_LINES_MAX = 32;
 
 export class NatsLog {
   readonly counters: NatsLogCounters = {
@@ -70,10 +77,14 @@ export class NatsLog {
   readonly #log: PostedLog;
   /** Ports from which we ourselves knock and go. */
   readonly #overlooked = new Set<number>();
+  /** When each line about routes was told last, by its text without numbers. */
+  readonly #routeLines = new Map<string, number>();
+  readonly #clock: Clock;
   #passed = 0;
   #last: string[] = [];
 
   constructor({ log, clock }: { log: LogSink; clock: Clock }) {
+    this.#clock = clock;
     const options = { level: 'trace', linesPerSecondMax: LINES_PER_SECOND_MAX } as const;
     this.#log = new PostedLog(options, {
       clock,
@@ -103,10 +114,28 @@ export class NatsLog {
     if (level === undefined) return text;
     for (const [name, pattern] of PATTERNS) if (pattern.test(text)) this.counters[name]++;
     if (level !== 'debug') this.#last = [...this.#last, text].slice(-LAST_LINES);
+    if (level !== 'debug' && this.#isRouteEcho(text)) {
+      this.counters.suppressed++;
+      return text;
+    }
     const before = this.#passed;
     this.#log.log(level, 'bus server', { text });
     if (this.#passed === before) this.counters.suppressed++;
     return text;
+  }
+
+  #isRouteEcho(text: string): boolean {
+    if (!ROUTE_LINE.test(text)) return false;
+    // Ports and numbers of connections differ each time.
+    const key = text.replace(/:\d+\b|\battempt \d+/g, '');
+    const seconds = this.#clock.monotonicSeconds();
+    const told = this.#routeLines.get(key);
+    if (told !== undefined && seconds - told < ROUTE_LINE_SECONDS) return true;
+    this.#routeLines.delete(key);
+    const [oldest] = this.#routeLines.keys();
+    if (this.#routeLines.size >= ROUTE_LINES_MAX) this.#routeLines.delete(oldest);
+    this.#routeLines.set(key, seconds);
+    return false;
   }
 
   /** The last warnings and errors, for a message about its end; then begins anew. */

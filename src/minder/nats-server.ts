@@ -18,6 +18,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } f
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { type Account, decode } from '@nats-io/jwt';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { writePrivateFile } from '../lib/private-file.js';
@@ -29,6 +31,7 @@ import {
   type NatsLimits,
   natsConfig,
   type RouteOptions,
+  type RoutePeers,
   type ServerTls,
   writeTls,
 } from './nats-config.js';
@@ -94,6 +97,8 @@ export class NatsServer {
   #child: ChildProcess | undefined;
   #guard: ChildProcess | undefined;
   #isRunning = false;
+  /** The routes have changed since the server may have read its configuration. */
+  #isStale = false;
   #pauseMs = PAUSE_MS_MIN;
   #pause: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -167,6 +172,21 @@ export class NatsServer {
     if (this.#isRunning) this.#child?.kill('SIGHUP');
   }
 
+  /**
+   * Takes other routes, live: what is no longer named is cut off, by whichever side it was dialled
+   * (measured with 2.9.10). What is connected as a client is not touched.
+   */
+  setPeers({ routes, pins = [] }: RoutePeers): void {
+    if (this.#routes === undefined) return;
+    const { routes: oldRoutes, pins: oldPins = [] } = this.#routes;
+    if (isDeepStrictEqual([routes, pins], [oldRoutes, oldPins])) return;
+    this.#routes = { ...this.#routes, routes, pins };
+    this.#writeConfig(this.#trust());
+    // One that is starting may have read the old file: it is told again when it serves.
+    if (this.#isRunning) this.#child?.kill('SIGHUP');
+    else this.#isStale = true;
+  }
+
   /** Ends it. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -234,6 +254,8 @@ export class NatsServer {
     if (what === 'ended') throw this.#startError(this.#log.lastWords());
     await this.#readPorts(child);
     this.#isRunning = true;
+    if (this.#isStale) child.kill('SIGHUP');
+    this.#isStale = false;
     const startMs = performance.now();
     const { host, port } = this.#bus;
     this.#logSink.log('info', 'bus server runs', { pid: child.pid ?? 0, host, port });
@@ -243,7 +265,7 @@ export class NatsServer {
   }
 
   #writeFiles(): void {
-    const { serverName, limits } = this.#options;
+    this.#isStale = false;
     const directory = this.#directory;
     const trust = this.#trust();
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -252,10 +274,15 @@ export class NatsServer {
     mkdirSync(join(directory, 'jwt'), { recursive: true, mode: 0o700 });
     rmSync(join(directory, 'ports'), { recursive: true, force: true });
     mkdirSync(join(directory, 'ports'), { mode: 0o700 });
-    writePrivateFile(join(directory, 'jwt', `${trust.account}.jwt`), trust.accountJwt);
+    writeAccount(join(directory, 'jwt', `${trust.account}.jwt`), trust.accountJwt);
     this.#writeTls();
+    this.#writeConfig(trust);
+  }
+
+  #writeConfig(trust: BusTrust): void {
+    const { serverName, limits } = this.#options;
     const config = natsConfig({
-      directory,
+      directory: this.#directory,
       serverName,
       trust,
       bus: this.#bus,
@@ -395,6 +422,31 @@ export class NatsServer {
     } catch {
       return false;
     }
+  }
+}
+
+/**
+ * What the server knows of the account may be newer than what this minder does: another minder has
+ * revoked somebody, and told all servers. The newer word stays.
+ */
+function writeAccount(path: string, accountJwt: string): void {
+  const known = existsSync(path) ? claimsOf(readFileSync(path, 'utf8')) : undefined;
+  const ours = claimsOf(accountJwt);
+  if (known !== undefined && ours !== undefined) {
+    if (known.iat > ours.iat) return;
+    // Times are whole seconds; revocations are only ever added within one.
+    if (known.iat === ours.iat && known.revoked > ours.revoked) return;
+  }
+  writePrivateFile(path, accountJwt);
+}
+
+/** When an account was signed, in seconds since 1970, and how many users it shuts out. */
+function claimsOf(accountJwt: string): { iat: number; revoked: number } | undefined {
+  try {
+    const { iat, nats } = decode<Account>(accountJwt.trim());
+    return { iat, revoked: Object.keys(nats.revocations ?? {}).length };
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
 import { ControlState } from './control-state.js';
 import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
 import { NodeRegistry } from './node-registry.js';
+import { parseEndpoint } from './probe-endpoint.js';
 
 const A = `n${'a'.repeat(16)}`;
 const B = `n${'b'.repeat(16)}`;
@@ -75,6 +76,14 @@ describe('the registry of nodes', () => {
     expect(registry.counts()).toMatchObject({ healthy: 2, unreachable: 1 });
   });
 
+  it('shows the version that a node says, and of one that does not that of its certificate', () => {
+    const { software } = nodeRecord('alpha');
+    beat(A);
+    expect(view(A).version).toBe(software);
+    beat(A, { software: `${software}.1` });
+    expect(view(A).version).toBe(`${software}.1`);
+  });
+
   it('believes what a node says of its state', () => {
     beat(A, { state: 'joining' });
     beat(B, { state: 'draining', reason: 'asked to' });
@@ -123,6 +132,18 @@ describe('the registry of nodes', () => {
     expect(view(A)).toMatchObject({ state: 'healthy', clockOffsetMs: 0 });
   });
 
+  it('takes no burst of late messages for a wrong clock', () => {
+    for (let i = 0; i < 5; i++) {
+      beat(A);
+      clock.advance(1);
+    }
+    // A bus that was frozen lets go of what it held, maybe over the end of a second.
+    for (let i = 15; i > 0; i--) beat(A, { wallMs: clock.wallMs() - 1_000 * i - 12_000 });
+    clock.advance(1);
+    for (let i = 15; i > 0; i--) beat(A, { wallMs: clock.wallMs() - 1_000 * i - 12_000 });
+    expect(view(A)).toMatchObject({ state: 'healthy', clockOffsetMs: 0 });
+  });
+
   it('takes no word from strangers, from the revoked, or from one who speaks for another', () => {
     beat(`n${'c'.repeat(16)}`);
     registry.note(A, { ...({} as Heartbeat), id: B, role: 'tracker' });
@@ -157,6 +178,58 @@ describe('the registry of nodes', () => {
     clock.advance(6);
     beat(B, { links: [[A, 7, 12]] });
     expect(registry.links()).toEqual([]);
+  });
+
+  it('calls a tracker draining that the operator drains, while it is heard', () => {
+    const drain = (draining: boolean) =>
+      state.commit([{ kind: 'drain', id: A, value: { draining, sinceMs: 1 } }]);
+    beat(A);
+    drain(true);
+    expect(view(A)).toMatchObject({ state: 'draining', reason: 'operator' });
+    expect(registry.facts().find(({ id }) => id === A)).toMatchObject({
+      state: 'draining',
+      isDraining: true,
+    });
+    clock.advance(6);
+    expect(registry.facts().find(({ id }) => id === A)?.isDraining).toBe(true);
+    expect(view(A)).toMatchObject({ state: 'unreachable', reason: 'silent' });
+    beat(A);
+    drain(false);
+    expect(view(A)).toMatchObject({ state: 'healthy', reason: null });
+  });
+
+  it('shows what probes found, unless the heartbeats say worse by now', () => {
+    const verdict = {
+      id: A,
+      name: 'alpha',
+      state: 'unreachable',
+      reason: 'probes',
+      isDraining: false,
+      endpoints: [
+        {
+          endpoint: parseEndpoint('udp://192.0.2.1:6969')!,
+          state: 'dead',
+          rttMs: null,
+          error: 'timeout',
+        },
+      ],
+    } as const;
+    registry.judgeBy({ verdict: (id) => (id === A ? verdict : undefined) });
+    beat(A);
+    beat(B);
+    expect(view(A)).toMatchObject({
+      state: 'unreachable',
+      reason: 'probes',
+      probes: [{ address: 'udp://192.0.2.1:6969', state: 'dead', rttMs: null, error: 'timeout' }],
+    });
+    expect(view(B)).toMatchObject({ state: 'healthy', reason: null });
+    expect(view(B).probes).toBeUndefined();
+    expect(registry.facts().find(({ id }) => id === A)?.state).toBe('healthy');
+    clock.advance(6);
+    expect(view(A)).toMatchObject({ state: 'unreachable', reason: 'silent' });
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey: 'U' };
+    state.commit([{ kind: 'revocation', id: A, value }]);
+    expect(view(A).state).toBe('revoked');
   });
 
   it('finds a node by its id, or by a name that one node has', () => {

@@ -3,7 +3,8 @@
  *
  * A node is `joining` and `healthy` as it says itself. `unreachable` is what we say: of one that has
  * not been heard for a while (`silent`), and of one whose clock is far off ours (`clock`), since the
- * newest word about a peer could not be told from an old one.
+ * newest word about a peer could not be told from an old one. A tracker that the operator drains is
+ * `draining` whatever it says. Probes add what they found (`judgeBy`).
  */
 import type { ClusterView, LinkView, NodeState, NodeView } from '../admin/cluster-view.js';
 import type { Clock } from '../lib/clock.js';
@@ -11,6 +12,8 @@ import { SecondBudget } from '../lib/second-budget.js';
 import { decodeHeartbeat, type Heartbeat } from '../protocol/cluster/heartbeat.js';
 import type { ControlRecord } from './control-record.js';
 import type { ControlState } from './control-state.js';
+import { type NodeFacts, type NodeVerdict, probeViews } from './health.js';
+import { ServiceMeter } from './service-meter.js';
 
 export interface NodeRegistryOptions {
   /** How far a node's clock may be off ours. */
@@ -27,15 +30,24 @@ export interface SelfDescription {
 }
 
 const SILENT_SECONDS = 5;
-/** A message that lay about makes a clock look slow, so the middle of a few decides. */
+/**
+ * A message that lay about makes a clock look slow, so the middle of a few decides; of those that come
+ * in one second, since what a frozen bus held back comes all at once, the one that was fastest.
+ */
 const OFFSETS_KEPT = 5;
 /** Of one node: it sends one, and what was held up on the way may come at once. */
 const HEARTBEATS_PER_SECOND_MAX = 20;
 
+/** Whoever judges trackers by more than heartbeats. */
+export interface NodeJudge {
+  /** Undefined for a node that is not judged: what heartbeats say counts. */
+  verdict(nodeId: string): NodeVerdict | undefined;
+}
+
 interface Live {
   heartbeat: Heartbeat;
   heardSeconds: number;
-  /** Their clock less ours, the newest last. */
+  /** Their clock less ours, one for each second in which they were heard, the newest last. */
   offsetsMs: number[];
   /** Records a second that it sent between its last two heartbeats. */
   rate: number;
@@ -44,6 +56,8 @@ interface Live {
 export class NodeRegistry {
   /** Heartbeats that were not taken, by reason. */
   readonly counters = { heartbeats: 0, strangers: 0, revoked: 0, unreadable: 0, tooMany: 0 };
+  /** How trackers serve their clients. */
+  readonly service = new ServiceMeter();
   readonly #clockOffsetMaxMs: number;
   readonly #silentSeconds: number;
   readonly #self: SelfDescription;
@@ -54,6 +68,7 @@ export class NodeRegistry {
   /** Heartbeats that each node may have read in this second, likewise. */
   readonly #budgets = new Map<string, SecondBudget>();
   readonly #startSeconds: number;
+  #judge: NodeJudge | undefined;
 
   constructor(
     { clockOffsetMaxMs, silentSeconds = SILENT_SECONDS }: NodeRegistryOptions,
@@ -65,6 +80,24 @@ export class NodeRegistry {
     this.#state = state;
     this.#clock = clock;
     this.#startSeconds = clock.monotonicSeconds();
+  }
+
+  /** From now on shows these verdicts. */
+  judgeBy(judge: NodeJudge): void {
+    this.#judge = judge;
+  }
+
+  /** All trackers as state and heartbeats have them, without any verdict. */
+  facts(): NodeFacts[] {
+    return this.#state
+      .list('node')
+      .filter(([, { role }]) => role === 'tracker')
+      .map(([id, { name }]) => {
+        const live = this.#live.get(id);
+        const addresses = live?.heartbeat.addresses ?? [];
+        const isDraining = this.#isDrained(id) || live?.heartbeat.state === 'draining';
+        return { id, name, ...this.#condition(id, live), isDraining, addresses };
+      });
   }
 
   /** Bytes came on the subject for heartbeats of the node `nodeId`. */
@@ -97,11 +130,17 @@ export class NodeRegistry {
       return;
     }
     this.counters.heartbeats++;
+    this.service.note(nodeId, heartbeat, this.#clock.monotonicSeconds());
     const old = this.#live.get(nodeId);
-    const offsets = [...(old?.offsetsMs ?? []), heartbeat.wallMs - this.#clock.wallMs()];
+    const heardSeconds = this.#clock.monotonicSeconds();
+    const offsets = [...(old?.offsetsMs ?? [])];
+    const offsetMs = heartbeat.wallMs - this.#clock.wallMs();
+    if (old?.heardSeconds === heardSeconds)
+      offsets.push(Math.max(offsets.pop() ?? offsetMs, offsetMs));
+    else offsets.push(offsetMs);
     this.#live.set(nodeId, {
       heartbeat,
-      heardSeconds: this.#clock.monotonicSeconds(),
+      heardSeconds,
       offsetsMs: offsets.slice(-OFFSETS_KEPT),
       rate: old === undefined ? 0 : rateBetween(old.heartbeat, heartbeat),
     });
@@ -109,6 +148,7 @@ export class NodeRegistry {
 
   /** Forgets what heartbeats said of nodes that are gone from the state. */
   sweep(): void {
+    this.service.sweep((id) => this.#state.get('node', id) !== undefined);
     for (const heard of [this.#live, this.#budgets]) {
       for (const id of heard.keys()) {
         if (this.#state.get('node', id) === undefined) heard.delete(id);
@@ -119,7 +159,11 @@ export class NodeRegistry {
   /** This minder first, then the nodes by name. */
   nodes(): NodeView[] {
     const lags = this.#lags();
-    const nodes = this.#state.list('node').map(([id, record]) => this.#view(id, record, lags));
+    const { minderId } = this.#state;
+    const nodes = this.#state
+      .list('node')
+      .filter(([id]) => id !== minderId)
+      .map(([id, record]) => this.#view(id, record, lags));
     nodes.sort((a, b) => (a.name === b.name ? order(a.id, b.id) : order(a.name, b.name)));
     return [this.#selfView(), ...nodes];
   }
@@ -149,6 +193,11 @@ export class NodeRegistry {
     return { self, busConnected, nodes: this.nodes(), links: this.links(), counters };
   }
 
+  /** This minder's own id. */
+  get self(): string {
+    return this.#state.minderId;
+  }
+
   /** Nodes that an operator means by an id, or by a name that is not given twice. */
   find(idOrName: string): string[] {
     if (this.#state.get('node', idOrName) !== undefined) return [idOrName];
@@ -166,8 +215,9 @@ export class NodeRegistry {
       id,
       name: record.name,
       role: record.role,
-      version: record.software,
-      ...this.#condition(id, live),
+      // A certificate outlives upgrades; nodes of the first version say it only when they get one.
+      version: beat?.software ?? record.software,
+      ...this.#shown(id, live),
       addresses: beat?.addresses ?? [],
       lagMs: lags.get(id) ?? null,
       recordsIn: beat?.counters.recordsIn ?? 0,
@@ -178,7 +228,22 @@ export class NodeRegistry {
       digest: beat?.root ?? null,
       peers: beat?.peers ?? 0,
       swarms: beat?.swarms ?? 0,
+      ...(record.role === 'tracker' ? this.service.view(id) : {}),
     };
+  }
+
+  /**
+   * Its state, and what probes found. Verdicts come each second, so what the state or the heartbeats
+   * say against a node since then counts.
+   */
+  #shown(id: string, live: Live | undefined): Pick<NodeView, 'state' | 'reason' | 'probes'> {
+    const now = this.#condition(id, live);
+    const verdict = this.#judge?.verdict(id);
+    if (verdict === undefined) return now;
+    const { state, reason } = verdict;
+    const isProbed = state === 'unreachable' && (reason === 'probes' || reason === 'flapping');
+    const isUp = now.state !== 'unreachable' && now.state !== 'revoked';
+    return { ...(isProbed && isUp ? { state, reason } : now), probes: probeViews(verdict) };
   }
 
   #condition(id: string, live: Live | undefined): { state: NodeState; reason: string | null } {
@@ -194,6 +259,7 @@ export class NodeRegistry {
     if (Math.abs(median(live.offsetsMs)) > this.#clockOffsetMaxMs) {
       return { state: 'unreachable', reason: 'clock' };
     }
+    if (this.#isDrained(id)) return { state: 'draining', reason: 'operator' };
     const { state, reason } = live.heartbeat;
     // Nobody revokes itself.
     if (state === 'revoked') return { state: 'joining', reason: null };
@@ -246,6 +312,10 @@ export class NodeRegistry {
 
   #isSilent({ heardSeconds }: Live): boolean {
     return this.#clock.monotonicSeconds() - heardSeconds > this.#silentSeconds;
+  }
+
+  #isDrained(id: string): boolean {
+    return this.#state.get('drain', id)?.draining === true;
   }
 
   #isRevoked(id: string): boolean {

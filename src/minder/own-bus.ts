@@ -3,10 +3,11 @@ import type { BusTls } from '../cluster/nats-link.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import type { Bus, BusCertificates } from './bus.js';
-import { BusAccounts } from './bus-accounts.js';
+import { BusAccounts, type BusSeeds } from './bus-accounts.js';
 import { pushAccount } from './bus-push.js';
-import type { BusGrant, Revocation } from './bus-signer.js';
-import type { NatsAddress, ServerTls } from './nats-config.js';
+import type { BusGrant, KnownRevocation, Revocation, Upheld } from './bus-signer.js';
+import { hostPort } from './minder-addresses.js';
+import type { NatsAddress, RoutePeers, ServerTls } from './nats-config.js';
 import { NatsServer } from './nats-server.js';
 
 export interface OwnBusOptions {
@@ -19,6 +20,8 @@ export interface OwnBusOptions {
   /** Host '' stands for all addresses. */
   readonly listen: NatsAddress;
   readonly routes: NatsAddress;
+  /** The other minders' servers, as they are known at the start. */
+  readonly peers: RoutePeers;
   /** Name or path of the program. */
   readonly binary: string;
   readonly certificates: BusCertificates;
@@ -57,14 +60,14 @@ export class OwnBus implements Bus {
     { clock, log }: { clock: Clock; log: LogSink },
   ): Promise<OwnBus> {
     const accounts = await BusAccounts.open(options, { clock });
-    const { directory, nodeId, listen, routes, binary, certificates, ca, routeCa } = options;
+    const { directory, nodeId, listen, routes, peers, binary, certificates, ca, routeCa } = options;
     const server = await NatsServer.start(
       {
         directory,
         serverName: nodeId,
         bus: everywhere(listen),
         tls: serverTls(ca, certificates.node),
-        routes: { ...everywhere(routes), tls: serverTls(routeCa, certificates.route), routes: [] },
+        routes: { ...everywhere(routes), ...peers, tls: serverTls(routeCa, certificates.route) },
         binary,
       },
       { trust: () => accounts.trust, clock, log },
@@ -73,12 +76,23 @@ export class OwnBus implements Bus {
   }
 
   get address(): string {
-    return addressText(this.#server.bus);
+    const { host, port } = this.#server.bus;
+    return hostPort(host, port);
+  }
+
+  /** Ports that it got. */
+  get ports(): { bus: number; routes: number } {
+    return { bus: this.#server.bus.port, routes: this.#server.routes?.port ?? 0 };
+  }
+
+  /** Secret: what another minder of this cluster needs for a server of the same bus. */
+  get seeds(): BusSeeds {
+    return this.#accounts.seeds;
   }
 
   get routeAddress(): string | undefined {
     const { routes } = this.#server;
-    return routes === undefined ? undefined : addressText(routes);
+    return routes === undefined ? undefined : hostPort(routes.host, routes.port);
   }
 
   get restarts(): number {
@@ -100,12 +114,21 @@ export class OwnBus implements Bus {
   get ownUrl(): string {
     const { host, port } = this.#server.bus;
     if (host === '0.0.0.0') return `tls://127.0.0.1:${port}`;
-    return `tls://${addressText({ host: host === '::' ? '::1' : host, port })}`;
+    return `tls://${hostPort(host === '::' ? '::1' : host, port)}`;
   }
 
   urls(hosts: readonly string[]): string[] {
     const { port } = this.#server.bus;
-    return hosts.map((host) => `tls://${addressText({ host, port })}`);
+    return hosts.map((host) => `tls://${hostPort(host, port)}`);
+  }
+
+  routeUrls(hosts: readonly string[]): string[] {
+    const { routes: port } = this.ports;
+    return hosts.map((host) => `nats-route://${hostPort(host, port)}`);
+  }
+
+  setPeers(peers: RoutePeers): void {
+    this.#server.setPeers(peers);
   }
 
   tls(): BusTls {
@@ -119,6 +142,10 @@ export class OwnBus implements Bus {
 
   revoke(publicKey: string): Promise<Revocation> {
     return this.#accounts.revoke(publicKey);
+  }
+
+  uphold(revocations: readonly KnownRevocation[]): Promise<Upheld> {
+    return this.#accounts.uphold(revocations);
   }
 
   reload(certificates: BusCertificates): void {
@@ -150,8 +177,4 @@ function everywhere({ host, port }: NatsAddress): NatsAddress {
 
 function serverTls(ca: string, { certificate, key }: BusCertificates['node']): ServerTls {
   return { ca, cert: certificate, key };
-}
-
-function addressText({ host, port }: NatsAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

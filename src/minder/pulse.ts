@@ -12,18 +12,22 @@ export interface PulseOptions {
   /** The minder's id. */
   readonly nodeId: string;
   readonly name: string;
+  /** Version of the software. */
+  readonly software?: string;
 }
 
 export class Pulse {
   readonly #nodeId: string;
   readonly #name: string;
+  readonly #software: string;
   readonly #clock: Clock;
   readonly #epoch: number;
 
-  constructor({ nodeId, name }: PulseOptions, { clock }: { clock: Clock }) {
+  constructor({ nodeId, name, software = '' }: PulseOptions, { clock }: { clock: Clock }) {
     this.#nodeId = nodeId;
     // Cut first: a cut may leave half a character.
     this.#name = name.slice(0, NAME_LENGTH_MAX).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+    this.#software = software.slice(0, NAME_LENGTH_MAX);
     this.#clock = clock;
     this.#epoch = clock.wallMs();
   }
@@ -47,6 +51,7 @@ export class Pulse {
       root: EMPTY_ROOT,
       peers: 0,
       swarms: 0,
+      ...(this.#software === '' ? {} : { software: this.#software }),
       addresses: [],
       counters: {},
       links: [],

@@ -16,7 +16,7 @@ export interface ReportSources {
 
 export function clusterReport(
   sources: ReportSources,
-  { isRevoked }: { isRevoked: boolean },
+  { isRevoked, listsKnown }: { isRevoked: boolean; listsKnown: boolean },
 ): ClusterReport {
   const { replicator, transport, origins, memory } = sources;
   const { counters, ...view } = replicator.view(VERSION);
@@ -36,7 +36,8 @@ export function clusterReport(
   const nodes = isRevoked
     ? [{ ...self, state: 'revoked' as const, reason: null }, ...others]
     : view.nodes;
-  return { view: { ...view, nodes, counters: all }, originNames, caughtUp: replicator.caughtUp };
+  const caughtUp = replicator.caughtUp && listsKnown;
+  return { view: { ...view, nodes, counters: all }, originNames, caughtUp };
 }
 
 function snakeCased(counters: object, prefix: string): Record<string, number> {

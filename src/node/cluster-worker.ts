@@ -5,6 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { ChallengeTaker } from '../cluster/challenge-taker.js';
+import { TuningKeeper } from '../cluster/cluster-tuning.js';
 import { COUNTER_KEY_BYTES, type DownloadCounters } from '../cluster/download-counters.js';
 import { loadDownloads, saveDownloads } from '../cluster/downloads-file.js';
 import type { Identity } from '../cluster/identity.js';
@@ -13,6 +15,7 @@ import { type BusAccess, NatsTransport } from '../cluster/nats-transport.js';
 import type { Origins } from '../cluster/origins.js';
 import { openOrigins } from '../cluster/origins-file.js';
 import { Replicator } from '../cluster/replicator.js';
+import { TUNING_FILE } from '../cluster/tuning-file.js';
 import { assert } from '../lib/assert.js';
 import { Prng } from '../lib/prng.js';
 import { inboxPrefix } from '../minder/bus-permissions.js';
@@ -29,9 +32,13 @@ import { ChangeRingReader } from '../swarm/change-ring.js';
 import type { ReplicationMemory } from '../swarm/replication-memory.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
 import { KeyRingWriter } from '../tracker/key-ring.js';
+import { LiveSettings } from '../tracker/live-settings.js';
+import { PeerLife } from '../tracker/peer-life.js';
 import { clusterReport, type ReportSources } from './cluster-report.js';
+import { MemberLists } from './member-lists.js';
 import { ringKeys } from './membership.js';
 import type { MainMessage } from './message.js';
+import { peerLifeOptions } from './peer-life-options.js';
 import { randomSeed } from './random-seed.js';
 import type { ClusterTask } from './task.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
@@ -43,7 +50,12 @@ const IDLE_TICK_MS = 20;
 const IDLE_AFTER_MS = 1_000;
 /** How often the minder is asked at most whether we are still a member. */
 const MEMBERSHIP_MS = 30_000;
+/** Without any bus for so long, minders are asked where it is; then ever more rarely. */
+const BUS_AWAY_MS = 30_000;
+const BUS_AWAY_MS_MAX = 600_000;
 const REPORT_MS = 1_000;
+/** Lists may take this much of a tick: changes of peers are not to wait for longer. */
+const LISTS_MS = 2;
 
 export async function startCluster(
   task: ClusterTask,
@@ -68,9 +80,10 @@ class ClusterWorker implements RunningWorker {
   /** Of this tracker; the replicator tells them from when they are known. */
   readonly #addresses: string[] = [];
   readonly #keyRing: KeyRingWriter;
+  readonly #tuning: TuningKeeper;
+  readonly #lists: MemberLists;
+  readonly #challenges: ChallengeTaker;
   readonly #downloadsPath: string;
-  /** Of the settings that were taken last. */
-  #revision: number;
   #timer: NodeJS.Timeout | undefined;
   #reportMs = 0;
   /** When something was last told or heard. */
@@ -79,17 +92,22 @@ class ClusterWorker implements RunningWorker {
   /** Times that the bus turned us away, when we last asked why; and when we may ask again. */
   #unauthorized = 0;
   #membershipMs = 0;
+  /** When minders are asked where the bus is, on the monotonic clock, unless it is there by then. */
+  #lostMs: number;
+  /** How long after that again. */
+  #awayMs = BUS_AWAY_MS;
   #isRevoked = false;
   #saidCaughtUp = false;
 
   constructor(task: ClusterTask, context: WorkerContext) {
     const { identity, settings } = task;
     const { clock, log } = context;
-    const { replication } = task.memory;
+    const { replication, lists, probeAnswers } = task.memory;
     assert(replication !== undefined, 'a member has memory for replication');
+    assert(lists !== undefined && probeAnswers !== undefined, 'and for what minders say');
     this.#task = task;
     this.#context = context;
-    this.#revision = identity.revision;
+    this.#lostMs = clock.monotonicMs() + BUS_AWAY_MS;
     this.#keyRing = new KeyRingWriter(task.keyRing);
     this.#downloadsPath = join(task.directory, 'downloads');
     this.#origins = this.#openOrigins();
@@ -105,10 +123,30 @@ class ClusterWorker implements RunningWorker {
       { log },
     );
     const store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
+    this.#tuning = this.#openTuning();
+    this.#challenges = new ChallengeTaker({ memory: probeAnswers }, { clock });
+    this.#lists = new MemberLists(
+      {
+        id: identity.nodeId,
+        directory: task.directory,
+        mode: task.listMode,
+        clusterMode: this.#tuning.listMode,
+      },
+      {
+        store,
+        memory: lists,
+        transport: this.#transport,
+        clock,
+        random: new Prng(randomSeed()),
+        log,
+      },
+    );
+    this.#tuning.onListMode = (mode) => this.#lists.setMode(mode);
     this.#replicator = new Replicator(
       {
         id: identity.nodeId,
         name: task.node.name,
+        software: task.node.software,
         epoch: clock.wallMs(),
         addresses: this.#addresses,
         flushMs: settings.flushMs,
@@ -125,8 +163,11 @@ class ClusterWorker implements RunningWorker {
         origins: this.#origins,
         counters: this.#counters,
         log,
+        service: this.#tuning,
       },
     );
+    this.#replicator.announceState(this.#tuning.state);
+    this.#tuning.onState = (state) => this.#replicator.announceState(state);
     this.#sources = {
       replicator: this.#replicator,
       transport: this.#transport,
@@ -134,11 +175,13 @@ class ClusterWorker implements RunningWorker {
       memory: replication,
     };
     this.#keeper = new IdentityKeeper(
-      { path: task.identityPath, identity, node: task.node },
+      { path: task.identityPath, identity, node: task.node, joinUrl: settings.join },
       {
         clock,
         log,
         onRenewed: (renewed) => this.#transport.update(accessOf(renewed)),
+        onServers: ({ bus, directory }) =>
+          this.#transport.setServers(bus.urls, groupsOf(directory)),
         onRefused: () => this.#leave(),
       },
     );
@@ -146,7 +189,10 @@ class ClusterWorker implements RunningWorker {
 
   start(): void {
     const { nodeId } = this.#task.identity;
-    const hear = (_subject: string, payload: Uint8Array) => this.#takeSettings(payload);
+    const hear = (subject: string, payload: Uint8Array) => {
+      if (this.#lists.hear(subject, payload) || this.#challenges.take(payload)) return;
+      this.#takeSettings(payload);
+    };
     this.#transport.subscribe(CONTROL_ALL, hear);
     this.#transport.subscribe(controlSubject(nodeId), hear);
     this.#transport.onConnection((connected) => {
@@ -170,7 +216,7 @@ class ClusterWorker implements RunningWorker {
     clearTimeout(this.#timer);
     this.#replicator.stop();
     this.#saveDownloads();
-    await Promise.all([this.#transport.close(), this.#keeper.stop()]);
+    await Promise.all([this.#transport.close(), this.#keeper.stop(), this.#lists.close()]);
   }
 
   #plan(ms: number): void {
@@ -181,10 +227,11 @@ class ClusterWorker implements RunningWorker {
     const { clock } = this.#context;
     const { counters: tally } = this.#replicator;
     const before = tally.changes + tally.batchesReceived;
-    const hasMore = this.#replicator.tick();
+    const hasWork = this.#replicator.tick();
+    const hasMore = this.#lists.tick(LISTS_MS) || hasWork;
     const nowMs = clock.monotonicMs();
     if (hasMore || tally.changes + tally.batchesReceived !== before) this.#busyMs = nowMs;
-    const hasNews = this.#replicator.caughtUp && !this.#saidCaughtUp;
+    const hasNews = this.#replicator.caughtUp && this.#lists.isKnown && !this.#saidCaughtUp;
     if (nowMs >= this.#reportMs || hasNews) this.#report();
     this.#checkMembership(nowMs);
     // Between two ticks messages are let in, however much there is to do.
@@ -194,7 +241,11 @@ class ClusterWorker implements RunningWorker {
 
   #report(): void {
     this.#reportMs = this.#context.clock.monotonicMs() + REPORT_MS;
-    const report = clusterReport(this.#sources, { isRevoked: this.#isRevoked });
+    this.#tuning.tick();
+    const report = clusterReport(this.#sources, {
+      isRevoked: this.#isRevoked,
+      listsKnown: this.#lists.isKnown,
+    });
     this.#saidCaughtUp = report.caughtUp;
     this.#context.send({ type: 'cluster', report });
   }
@@ -204,21 +255,37 @@ class ClusterWorker implements RunningWorker {
     if (settings === undefined) return;
     // Whatever the revision: peers of a node that was revoked while we were away may lie in our files.
     for (const id of settings.revoked) this.#replicator.revoke(id);
-    if (settings.revision <= this.#revision) return;
-    this.#revision = settings.revision;
-    this.#keyRing.install(ringKeys(settings.keyRing));
-    this.#keeper.noteSettings(settings);
+    // Its parts have versions of their own.
+    this.#tuning.take(settings);
+    this.#lists.hearSettings(settings);
+    const isNewRing = this.#keeper.noteSettings(settings);
+    // A node that was thrown out keeps keys of its own.
+    if (isNewRing && !this.#isRevoked) this.#keyRing.install(ringKeys(settings.keyRing));
   }
 
-  /** Asks whether we are still a member when the bus turns us away: we may have been revoked. */
+  /**
+   * Asks whether we are still a member when the bus turns us away: we may have been revoked. And
+   * where the bus is when none has been there for a while: it may have moved, with its minder.
+   */
   #checkMembership(nowMs: number): void {
     // It knows: asking again would only change its keys again.
     if (this.#isRevoked) return;
-    const { lost, turnedAway } = this.#transport.counters;
+    const { connected, counters } = this.#transport;
+    const { lost, turnedAway } = counters;
     // A node that was away when it was revoked, or starts again, has no connection to lose.
     const unauthorized = lost.unauthorized + turnedAway;
-    if (unauthorized === this.#unauthorized || nowMs < this.#membershipMs) return;
+    if (connected) {
+      this.#lostMs = nowMs + BUS_AWAY_MS;
+      this.#awayMs = BUS_AWAY_MS;
+    }
+    const isLost = nowMs >= this.#lostMs;
+    if ((unauthorized === this.#unauthorized && !isLost) || nowMs < this.#membershipMs) return;
     this.#unauthorized = unauthorized;
+    // What fails is tried again by the keeper; an answer that was no help is not worth many more.
+    if (isLost) {
+      this.#awayMs = Math.min(BUS_AWAY_MS_MAX, 2 * this.#awayMs);
+      this.#lostMs = nowMs + this.#awayMs;
+    }
     this.#membershipMs = nowMs + MEMBERSHIP_MS;
     void this.#keeper.renewNow();
   }
@@ -235,10 +302,25 @@ class ClusterWorker implements RunningWorker {
     const request: ControlRequest = {
       version: CONTROL_VERSION,
       type: 'settings_wanted',
-      revision: this.#revision,
+      revision: this.#keeper.identity.revision,
     };
     const subject = controlRequestSubject(this.#task.identity.nodeId);
     this.#transport.publish(subject, encodeControl(request));
+  }
+
+  #openTuning(): TuningKeeper {
+    const { live, announce, memory, directory, identity } = this.#task;
+    const { clock, log } = this.#context;
+    const control = new Int32Array(memory.control);
+    return new TuningKeeper(
+      { path: join(directory, TUNING_FILE), nodeId: identity.nodeId },
+      {
+        live: new LiveSettings(live, announce),
+        life: new PeerLife(peerLifeOptions({ announce }, memory), { control, clock }),
+        clock,
+        log,
+      },
+    );
   }
 
   #openOrigins(): Origins {
@@ -288,12 +370,18 @@ class ClusterWorker implements RunningWorker {
 }
 
 /** How an identity reaches the bus. */
-function accessOf({ bus, ca, certificate, key }: Identity): BusAccess {
+function accessOf({ bus, ca, certificate, key, directory }: Identity): BusAccess {
   return {
     servers: bus.urls,
+    groups: groupsOf(directory),
     tls: bus.external ? {} : { ca, cert: certificate, key, minder: true },
     credentials: { jwt: bus.jwt, seed: bus.seed },
   };
+}
+
+/** Addresses that lead to one bus server. */
+function groupsOf(directory: Identity['directory']): string[][] {
+  return (directory ?? []).map(({ bus }) => bus);
 }
 
 /** The reading ends of all threads' rings. */

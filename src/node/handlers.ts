@@ -9,10 +9,12 @@ import { ConnectionIds } from '../tracker/connection-id.js';
 import { HttpTrackerHandler } from '../tracker/http-handler.js';
 import { HttpWarmUp } from '../tracker/http-warm-up.js';
 import { KeyRingReader } from '../tracker/key-ring.js';
+import { LiveSettings } from '../tracker/live-settings.js';
 import { Tracker } from '../tracker/tracker.js';
 import { UdpHandler } from '../tracker/udp-handler.js';
 import { UdpWarmUp } from '../tracker/udp-warm-up.js';
 import { randomSeed } from './random-seed.js';
+import { systemThread } from './system-thread.js';
 import type { FastTask, HttpTask, SocketTask, UdpTask } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
@@ -25,7 +27,9 @@ export interface ThreadTracker {
 export function createTracker(task: SocketTask, { clock }: WorkerContext): ThreadTracker {
   const store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
   const trustedIpSources = new CidrSet(task.trustedIpSources);
-  const dependencies = { store, clock, trustedIpSources, seed: randomSeed() };
+  const live = new LiveSettings(task.live, task.tracker);
+  const dependencies = { store, clock, trustedIpSources, seed: randomSeed(), live };
+  new Int32Array(task.systemThread)[0] = systemThread();
   return { store, tracker: new Tracker(task.tracker, dependencies) };
 }
 

@@ -67,7 +67,10 @@ export class Membership {
     new KeyRingWriter(keyRing).install(ringKeys(this.identity.keyRing));
   }
 
-  task(memory: StoreMemory, keyRing: SharedArrayBuffer): ClusterTask {
+  task(
+    memory: StoreMemory,
+    { keyRing, live }: { keyRing: SharedArrayBuffer; live: SharedArrayBuffer },
+  ): ClusterTask {
     const path = identityPath(this.#config.data);
     return {
       kind: 'cluster',
@@ -80,7 +83,10 @@ export class Membership {
       directory: dirname(path),
       node: describe(this.#config),
       keyRing,
+      live,
       settings: this.#config.cluster,
+      announce: this.#config.announce,
+      listMode: this.#config.lists.mode,
       preload: this.#config.user !== '',
     };
   }

@@ -5,28 +5,34 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AdminServer } from '../admin/admin-server.js';
-import { NatsTransport } from '../cluster/nats-transport.js';
-import { type Config, parseListen } from '../config/index.js';
+import type { NatsTransport } from '../cluster/nats-transport.js';
+import type { ReplicationClock } from '../cluster/replicator-options.js';
+import { readToken } from '../cluster/token-source.js';
+import type { Config } from '../config/index.js';
 import { assert } from '../lib/assert.js';
-import { type Clock, SystemClock } from '../lib/clock.js';
+import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
-import { LoggerSink } from '../lib/log-sink.js';
 import type { Bus } from '../minder/bus.js';
-import { inboxPrefix } from '../minder/bus-permissions.js';
+import type { KeyPairPem } from '../minder/certificate-authority.js';
 import { ControlDesk } from '../minder/control-desk.js';
 import { ControlServer } from '../minder/control-socket.js';
 import { Enrolment } from '../minder/enrolment.js';
 import { EnrolmentServer } from '../minder/enrolment-server.js';
 import { type Foundation, layFoundation } from '../minder/foundation.js';
-import { hostsFor, knownHosts } from '../minder/minder-addresses.js';
-import type { MinderAuthorities, MinderCertificates } from '../minder/minder-certificates.js';
+import { hostPort } from '../minder/minder-addresses.js';
+import { MinderAdmission } from '../minder/minder-admission.js';
+import { revokedError } from '../minder/minder-join.js';
 import { MinderSource } from '../minder/minder-source.js';
 import { NodeRegistry } from '../minder/node-registry.js';
 import { OwnBus } from '../minder/own-bus.js';
 import { Pulse } from '../minder/pulse.js';
 import { RevocationDesk } from '../minder/revocation-desk.js';
 import { SettingsSpeaker } from '../minder/settings-speaker.js';
+import { TuningDesk } from '../minder/tuning-desk.js';
+import { connectBus, openExternalBus, requireListen, startOwnBus } from './minder-bus.js';
+import { MinderPeers } from './minder-peers.js';
+import { MinderService } from './minder-service.js';
 import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
 import { VERSION } from './version.js';
 
@@ -38,13 +44,13 @@ const RENEWAL_FAILS = 'the certificates of this minder are not renewed';
 export interface MinderNodeDependencies {
   readonly logger: Logger;
   /** Only tests give another. */
-  readonly clock?: Clock;
+  readonly clock?: ReplicationClock;
 }
 
 export class MinderNode {
   readonly #config: Config;
   readonly #logger: Logger;
-  readonly #clock: Clock;
+  readonly #clock: ReplicationClock;
   #lock: DataLock | undefined;
   #registry: NodeRegistry | undefined;
   #enrolment: EnrolmentServer | undefined;
@@ -56,11 +62,16 @@ export class MinderNode {
   #speaker: SettingsSpeaker | undefined;
   #control: ControlServer | undefined;
   #pulse: Pulse | undefined;
+  #peers: MinderPeers | undefined;
+  #revocations: RevocationDesk | undefined;
+  #service: MinderService | undefined;
   #timer: NodeJS.Timeout | undefined;
   #renewing = false;
+  #credentials: KeyPairPem | undefined;
   readonly #failures = new Map<string, string>();
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #exitCode = 0;
   #end: ((exitCode: number) => void) | undefined;
   /** Resolves to the exit code when the minder has ended. */
   readonly ended = new Promise<number>((resolve) => {
@@ -87,12 +98,12 @@ export class MinderNode {
     }
   }
 
-  /** Stops everything in reverse order; `ended` then resolves to 0. */
+  /** Stops everything in reverse order; `ended` then resolves to 0, or to 1 when it was thrown out. */
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       await this.#starting?.catch(() => {});
       await this.#stop();
-      this.#end?.(0);
+      this.#end?.(this.#exitCode);
     })();
     return this.#stopping;
   }
@@ -102,38 +113,39 @@ export class MinderNode {
     const user = findUser(config.user);
     this.#lock = await lockDataDirectory(config.data);
     // Its keys may be readable by root alone, and it bounds how long certificates may be good.
-    this.#bus = await this.#openExternalBus();
-    const foundation = await layFoundation(
-      {
-        data: config.data,
-        certificateSeconds: this.#certificateSeconds,
-        keyRotationSeconds: config.minder.keyRotationSeconds,
-      },
-      { clock: this.#clock },
-    );
-    const revocations = this.#open(foundation);
+    this.#bus = await openExternalBus(config, this.#clock);
+    const foundation = await this.#layFoundation();
+    const peers = this.#makePeers(foundation);
+    await peers.askFirst();
+    const revocations = this.#open(foundation, peers);
     assert(this.#enrolment !== undefined, 'it has been made');
-    this.#enrolmentAddress = await this.#enrolment.start();
+    const { place } = foundation;
+    const { port } = requireListen(config.minder.listen);
+    this.#enrolmentAddress = await this.#enrolment.start(place.portFor('enrol', port));
+    place.notePort('enrol', this.#enrolmentAddress.port, port);
+    await this.#service?.openName();
     const admin = await this.#startAdmin();
     // From here on as the user: the bus server and whatever is written belong to it.
     if (user !== undefined) await this.#becomeUser(user, foundation.directory);
-    await this.#startBus(foundation);
+    await this.#startBus(foundation, peers);
     await revocations.resume();
+    revocations.follow();
     await this.#startControl(foundation, revocations);
     this.#pulse = new Pulse(
-      { nodeId: foundation.state.minderId, name: config.name },
+      { nodeId: foundation.state.minderId, name: config.name, software: VERSION },
       { clock: this.#clock },
     );
-    this.#timer = setInterval(() => this.#tick(foundation), TICK_MS);
+    this.#timer = setInterval(() => this.#tick(foundation, peers), TICK_MS);
     assert(this.#source !== undefined && this.#bus !== undefined, 'both have been made');
     this.#source.serving = true;
-    const { host, port } = this.#enrolmentAddress;
+    const { host } = this.#enrolmentAddress;
     this.#logger.info(
       {
         id: foundation.state.minderId,
-        enrol: addressText(host, port),
+        enrol: hostPort(host, this.#enrolmentAddress.port),
         bus: this.#bus.address,
         busCluster: this.#bus.routeAddress,
+        dns: this.#service?.nameAddresses ?? [],
         admin,
         pid: process.pid,
         data: config.data,
@@ -142,15 +154,52 @@ export class MinderNode {
     );
   }
 
+  #layFoundation(): Promise<Foundation> {
+    const { data, name, advertise, minder } = this.#config;
+    const { peer, token } = minder;
+    return layFoundation(
+      {
+        data,
+        certificateSeconds: this.#certificateSeconds,
+        keyRotationSeconds: minder.keyRotationSeconds,
+        node: { name, software: VERSION, advertise },
+        external: this.#bus !== undefined,
+        peer,
+        ...(token === '' ? {} : { token: () => readToken(token) }),
+        bound: [requireListen(minder.listen).host, requireListen(minder.busCluster).host],
+      },
+      { clock: this.#clock, logger: this.#logger },
+    );
+  }
+
+  #makePeers(foundation: Foundation): MinderPeers {
+    this.#credentials = foundation.issued.node;
+    const peers = new MinderPeers(
+      { config: this.#config, external: this.#bus !== undefined },
+      {
+        foundation,
+        credentials: () => this.#credentials ?? foundation.issued.node,
+        reissue: () => this.#renew(foundation, peers),
+        onRevoked: () => this.#leave(),
+        clock: this.#clock,
+        logger: this.#logger,
+      },
+    );
+    this.#peers = peers;
+    return peers;
+  }
+
   /** Makes what decides, and what answers the operator. Nothing listens yet. */
-  #open({ state, authorities, issued, tokens, keys }: Foundation): RevocationDesk {
-    const { name, minder, cluster, advertise } = this.#config;
+  #open(foundation: Foundation, peers: MinderPeers): RevocationDesk {
+    const { state, authorities, issued, tokens, keys } = foundation;
+    const { name, minder, cluster, health, advertise } = this.#config;
     const clock = this.#clock;
     const logger = this.#logger;
     const bus = {
       lifetimeMsMax: 1000 * this.#certificateSeconds,
       userJwt: (...grant: Parameters<Bus['userJwt']>) => this.#requireBus().userJwt(...grant),
       revoke: (publicKey: string) => this.#requireBus().revoke(publicKey),
+      uphold: (known: Parameters<Bus['uphold']>[0]) => this.#requireBus().uphold(known),
     };
     const enrolment = new Enrolment(
       { certificateSeconds: this.#certificateSeconds },
@@ -160,21 +209,41 @@ export class MinderNode {
         keys,
         authority: authorities.cluster,
         bus,
-        addresses: (calledHost) => this.#addressesFor(calledHost),
+        addresses: (calledHost) => peers.presence.addressesFor(calledHost),
         clock,
         logger,
       },
     );
+    const admission = new MinderAdmission({
+      state,
+      authorities,
+      enrolment,
+      busSeeds: () => {
+        const running = this.#requireBus();
+        return running instanceof OwnBus ? running.seeds : null;
+      },
+      onCalled: (source) => peers.presence.called(source),
+      logger,
+    });
     const { host, port } = requireListen(minder.listen);
     const server = new EnrolmentServer(
       { host, port, ca: authorities.cluster.certificatePem, credentials: issued.node },
-      { enrolment, clock, logger },
+      { enrolment, admission, clock, logger },
     );
     const registry = new NodeRegistry(
-      { clockOffsetMaxMs: cluster.clockOffsetMaxMs },
+      { clockOffsetMaxMs: cluster.clockOffsetMaxMs, silentSeconds: health.silentSeconds },
       { self: { name, software: VERSION, addresses: advertise }, state, clock },
     );
     this.#registry = registry;
+    const onFatal = (error: Error) => this.#die(error);
+    const service = new MinderService(this.#config, {
+      foundation,
+      registry,
+      clock,
+      logger,
+      onFatal,
+    });
+    this.#service = service;
     this.#source = new MinderSource(
       { name, version: VERSION },
       {
@@ -186,12 +255,22 @@ export class MinderNode {
           bus: () => this.#bus,
           speaker: () => this.#speaker,
           busConnected: () => this.#transport?.connected ?? false,
+          minders: () => ({
+            ...peers.counters(),
+            minders_admitted: admission.counters.admitted,
+            minder_words_given: admission.counters.words,
+            ...service.counters(),
+          }),
+          health: () => service.health,
         },
         clock,
       },
     );
     this.#enrolment = server;
-    return new RevocationDesk({ state, keys, bus, clock, logger });
+    const { order } = peers;
+    keys.rankBy(() => order.rank());
+    this.#revocations = new RevocationDesk({ state, keys, bus, order, clock, logger });
+    return this.#revocations;
   }
 
   async #startAdmin(): Promise<string> {
@@ -211,17 +290,6 @@ export class MinderNode {
     return admin.start();
   }
 
-  /** The bus that somebody else runs, when the configuration names one. */
-  async #openExternalBus(): Promise<Bus | undefined> {
-    const { natsUrl, natsCredsFile, natsAccountKeyFile } = this.#config.minder;
-    if (natsUrl === '') return undefined;
-    const { ExternalBus } = await import('../minder/external-bus.js');
-    return ExternalBus.start(
-      { urls: [natsUrl], credsFile: natsCredsFile, accountKeyFile: natsAccountKeyFile },
-      { clock: this.#clock },
-    );
-  }
-
   /** Bus credentials end with the certificate, and somebody else's bus keeps both short. */
   get #certificateSeconds(): number {
     const { certificateSeconds } = this.#config.minder;
@@ -229,54 +297,44 @@ export class MinderNode {
     return Math.min(certificateSeconds, mostMs / 1000);
   }
 
-  #startOwnBus({ state, authorities, issued, directory }: Foundation): Promise<Bus> {
-    const { bus, busCluster, natsServer } = this.#config.minder;
-    return OwnBus.start(
-      {
-        directory: join(directory, 'bus'),
-        lifetimeMsMax: 1000 * this.#certificateSeconds,
-        nodeId: state.minderId,
-        listen: requireListen(bus),
-        routes: requireListen(busCluster),
-        binary: natsServer,
-        certificates: issued,
-        ca: authorities.cluster.certificatePem,
-        routeCa: authorities.route.certificatePem,
-      },
-      { clock: this.#clock, log: new LoggerSink(this.#logger) },
-    );
-  }
-
-  async #startBus(foundation: Foundation): Promise<void> {
-    const { state, certificates } = foundation;
-    const bus = this.#bus ?? (await this.#startOwnBus(foundation));
+  async #startBus(foundation: Foundation, peers: MinderPeers): Promise<void> {
+    const { state } = foundation;
+    const certificateSeconds = this.#certificateSeconds;
+    const running = { certificateSeconds, clock: this.#clock, logger: this.#logger };
+    const bus = this.#bus ?? (await startOwnBus(this.#config, foundation, running));
     this.#bus = bus;
-    const transport = new NatsTransport(
-      {
-        servers: [bus.ownUrl],
-        tls: bus.tls(),
-        credentials: await certificates.busCredentials(bus),
-        name: `minder ${state.minderId}`,
-        inboxPrefix: inboxPrefix(state.minderId),
-      },
-      { log: new LoggerSink(this.#logger) },
-    );
+    const transport = await connectBus(bus, foundation, this.#logger);
     this.#transport = transport;
     const registry = this.#registry;
     assert(registry !== undefined, 'it has been made');
-    transport.subscribe('hb.*', (subject, payload) => registry.hear(subject.slice(3), payload));
+    transport.subscribe('hb.*', (subject, payload) => {
+      const nodeId = subject.slice(3);
+      peers.order.hear(nodeId);
+      registry.hear(nodeId, payload);
+    });
+    peers.startSync(transport);
     this.#speaker = new SettingsSpeaker({
       state,
       keys: foundation.keys,
       transport,
-      addresses: () => this.#knownAddresses(),
+      addresses: () => peers.presence.knownAddresses(),
+      lists: () => this.#service?.listRoots(),
     });
+    this.#service?.start(transport, () => this.#speaker?.broadcast());
+    peers.enter({ bus, enrolment: this.#enrolmentAddress, expiresMs: this.#expiresMs });
     this.#speaker.start();
   }
 
-  async #startControl({ directory, tokens }: Foundation, revocations: RevocationDesk) {
+  async #startControl({ directory, tokens, state }: Foundation, revocations: RevocationDesk) {
     assert(this.#registry !== undefined, 'it has been made');
-    const desk = new ControlDesk({ tokens, registry: this.#registry, revocations });
+    const registry = this.#registry;
+    const service = this.#service;
+    assert(service !== undefined, 'it has been made');
+    const inDns = (nodeId: string) => service.isNamed(nodeId);
+    const own = { clock: this.#clock, logger: this.#logger };
+    const tuning = new TuningDesk({ state, registry, inDns, ...own });
+    const lists = service.listDesk;
+    const desk = new ControlDesk({ tokens, registry, revocations, tuning, lists });
     const handler = (method: string, params: unknown) => desk.handle(method, params);
     this.#control = new ControlServer({ handler, logger: this.#logger });
     await this.#control.start(directory);
@@ -289,32 +347,35 @@ export class MinderNode {
     becomeUser(user);
   }
 
-  /** Where a node that called us by a host finds us. Throws while the bus does not run. */
-  #addressesFor(calledHost: string) {
-    const bus = this.#requireBus();
-    const { host: bound, port } = this.#enrolmentAddress;
-    const hosts = hostsFor({ advertise: this.#config.advertise, bound }, calledHost);
-    return {
-      bus: { urls: bus.urls(hosts), external: bus.external },
-      minders: hosts.map((host) => `https://${addressText(host, port)}`),
-    };
-  }
-
-  #knownAddresses() {
-    const { host: bound, port } = this.#enrolmentAddress;
-    const hosts = knownHosts({ advertise: this.#config.advertise, bound });
-    return {
-      urls: hosts.map((host) => `https://${addressText(host, port)}`),
-      bus: this.#bus?.urls(hosts) ?? [],
-    };
-  }
-
   #requireBus(): Bus {
     if (this.#bus === undefined) throw new Error('the bus does not run yet');
     return this.#bus;
   }
 
-  #tick({ keys, certificates, authorities }: Foundation): void {
+  /** End of a certificate that is made now. */
+  get #expiresMs(): number {
+    return this.#clock.wallMs() + 1000 * this.#certificateSeconds;
+  }
+
+  /** Something that cannot be had again: whoever watches the process starts it anew. */
+  #die(error: Error): void {
+    this.#logger.fatal({ reason: error.message }, 'cannot go on');
+    this.#exitCode = 1;
+    void this.stop();
+  }
+
+  /** The others have thrown us out. */
+  #leave(): void {
+    const { code, message } = revokedError();
+    this.#logger.error({ code, reason: message }, 'this minder was revoked: it ends');
+    this.#exitCode = 1;
+    void this.stop();
+  }
+
+  #tick(foundation: Foundation, peers: MinderPeers): void {
+    const { keys, certificates } = foundation;
+    peers.tick();
+    this.#revocations?.tick();
     if (this.#transport !== undefined) this.#pulse?.beat(this.#transport);
     this.#registry?.sweep();
     try {
@@ -325,7 +386,7 @@ export class MinderNode {
     }
     if (!certificates.isDue || this.#renewing) return;
     this.#renewing = true;
-    this.#renew(certificates, authorities)
+    this.#renew(foundation, peers)
       .then(
         () => this.#recover(RENEWAL_FAILS),
         (error: unknown) => this.#fail(RENEWAL_FAILS, error),
@@ -353,13 +414,18 @@ export class MinderNode {
     if (this.#source !== undefined) this.#source.failure = [...this.#failures.values()][0];
   }
 
-  async #renew(certificates: MinderCertificates, authorities: MinderAuthorities): Promise<void> {
+  async #renew(
+    { certificates, authorities }: Foundation,
+    { presence }: MinderPeers,
+  ): Promise<void> {
     const bus = this.#requireBus();
-    const issued = await certificates.issue();
+    const issued = await certificates.issue(presence.routeHosts);
+    this.#credentials = issued.node;
     this.#enrolment?.setCredentials(issued.node);
     bus.reload(issued);
     const credentials = await certificates.busCredentials(bus);
     this.#transport?.update({ tls: bus.tls(), credentials });
+    presence.renewed(this.#expiresMs);
     const { fingerprint } = authorities.cluster;
     this.#logger.debug({ ca: Buffer.from(fingerprint).toString('hex') }, 'certificates renewed');
   }
@@ -371,6 +437,9 @@ export class MinderNode {
     await this.#control?.stop();
     await this.#enrolment?.stop();
     this.#speaker?.stop();
+    this.#peers?.stop();
+    this.#revocations?.stop();
+    await this.#service?.stop();
     await this.#transport?.close();
     await this.#bus?.stop();
     await this.#admin?.stop();
@@ -387,14 +456,4 @@ function treeOf(directory: string): string[] {
     else found.push(path);
   }
   return found;
-}
-
-function requireListen(text: string): { host: string; port: number } {
-  const address = parseListen(text);
-  assert(address !== undefined, `the configuration checked '${text}'`);
-  return address;
-}
-
-function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -30,6 +30,8 @@ export interface PlanInputs {
   readonly config: Config;
   readonly memory: StoreMemory;
   readonly keyRing: SharedArrayBuffer;
+  /** Live settings, one for all threads. */
+  readonly live: SharedArrayBuffer;
   readonly snapshotPath: string;
 }
 
@@ -155,7 +157,7 @@ function listenOf(address: ListenAddress | BindAddress): ListenAddress {
   return { host: 'host' in address ? address.host : address.address, port: address.port };
 }
 
-function socketTask({ config, memory }: PlanInputs, name: string): SocketTask {
+function socketTask({ config, memory, live }: PlanInputs, name: string): SocketTask {
   const { announce } = config;
   return {
     name,
@@ -170,6 +172,8 @@ function socketTask({ config, memory }: PlanInputs, name: string): SocketTask {
       numwantMax: announce.numwantMax,
     },
     trustedIpSources: announce.trustedIpSources,
+    live,
+    systemThread: new SharedArrayBuffer(4),
     trackerCounts: new SharedArrayBuffer(TRACKER_COUNTER_BYTES),
     frontendCounts: new SharedArrayBuffer(FRONTEND_COUNTER_BYTES),
   };

@@ -25,6 +25,10 @@ export interface SocketTask extends CommonTask {
   readonly trustedIpSources: readonly string[];
   /** Cells of TrackerCounter. */
   readonly trackerCounts: SharedArrayBuffer;
+  /** What may change while it runs (live-settings.ts): one for all threads. */
+  readonly live: SharedArrayBuffer;
+  /** One word: the system's number of the worker's thread, written by it; 0 where it has none. */
+  readonly systemThread: SharedArrayBuffer;
   /** Cells of FrontendCounter. */
   readonly frontendCounts: SharedArrayBuffer;
 }
@@ -98,7 +102,10 @@ export interface ClusterTask extends CommonTask {
   readonly directory: string;
   readonly node: NodeDescription;
   readonly keyRing: SharedArrayBuffer;
+  readonly live: SharedArrayBuffer;
   readonly settings: Config['cluster'];
+  readonly announce: Config['announce'];
+  readonly listMode: Config['lists']['mode'];
   /** Our own files will be out of reach later. */
   readonly preload: boolean;
 }

@@ -1,13 +1,18 @@
 /** The store's memory as a tracker's configuration wants it, with what replication needs or without. */
 import type { Config } from '../config/index.js';
-import { reserveStore, type StoreMemory } from '../swarm/layout.js';
+import { reserveHashList } from '../swarm/hash-list.js';
+import { Global, reserveStore, type StoreMemory } from '../swarm/layout.js';
+import { reserveProbeAnswers } from '../swarm/probe-answers.js';
 import { reserveReplication } from '../swarm/replication-memory.js';
 import { type Io, threadsMax } from './plan.js';
+import { initialListMode } from './tracker-lists.js';
 
 /** `digestKey` is the cluster's; without one the tracker stands alone. */
 export function reserveTrackerMemory(config: Config, io: Io, digestKey?: Uint8Array): StoreMemory {
   const { limits, announce, cluster, store } = config;
-  const memory = reserveStore({ ...limits, shards: store.shards });
+  const lists = { deny: reserveHashList(config.lists), allow: reserveHashList(config.lists) };
+  const memory = { ...reserveStore({ ...limits, shards: store.shards }), lists };
+  new Int32Array(memory.control)[Global.listMode] = initialListMode(config.lists);
   if (digestKey === undefined) return memory;
   const replication = reserveReplication({
     limits: memory.limits,
@@ -21,5 +26,5 @@ export function reserveTrackerMemory(config: Config, io: Io, digestKey?: Uint8Ar
     // Otherwise digests would differ by every client that died, for an interval.
     alignsExpiry: true,
   });
-  return { ...memory, replication };
+  return { ...memory, replication, probeAnswers: reserveProbeAnswers() };
 }

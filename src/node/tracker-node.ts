@@ -2,8 +2,9 @@
  * One tracker process, from its configuration to its end: locks the data directory, reserves and
  * loads the store, starts the workers, serves the admin listener; stops in reverse order.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AdminServer } from '../admin/admin-server.js';
+import { TUNING_FILE } from '../cluster/tuning-file.js';
 import { type Config, parseListen } from '../config/index.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import { formatAddress } from '../frontend/listen-address.js';
@@ -14,15 +15,19 @@ import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
 import { shardBase } from '../swarm/heap.js';
 import { Shard, type StoreMemory } from '../swarm/layout.js';
+import type { SwarmStore } from '../swarm/swarm-store.js';
 import { adviseHugePages } from '../sys/huge-pages.js';
 import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
+import { LiveTuning } from './live-tuning.js';
+import { loadMemberLists } from './member-lists.js';
 import { type BoundSockets, Membership } from './membership.js';
 import type { ClusterReport, SaveReport } from './message.js';
 import { type Io, keeperTask, type PlanInputs, socketTasks, takesHandOvers } from './plan.js';
 import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
-import type { WorkerTask } from './task.js';
+import type { SocketTask, WorkerTask } from './task.js';
+import { TrackerLists } from './tracker-lists.js';
 import { reserveTrackerMemory } from './tracker-memory.js';
 import { TrackerSource } from './tracker-source.js';
 import { WorkerFailedError, WorkerHandle } from './worker-handle.js';
@@ -30,7 +35,15 @@ import { WorkerFailedError, WorkerHandle } from './worker-handle.js';
 /** Connection ids are good for at most 210 s, and for as long as their key is one of the last two. */
 const KEY_ROTATION_MS = 10 * 60 * 1000;
 /** What lies in `tracker/` and is written again and again. */
-const STATE_FILES = ['store.snapshot', 'admin-token', 'identity.json', 'origins.json', 'downloads'];
+const STATE_FILES = [
+  'store.snapshot',
+  'admin-token',
+  'identity.json',
+  'origins.json',
+  'downloads',
+  'lists',
+  TUNING_FILE,
+];
 /** How often a start looks for free ports, where it may choose them. */
 const PORT_TRIES = 5;
 /** How long socket workers may take to finish what is in flight; the frontends' own bound is less. */
@@ -59,8 +72,12 @@ export class TrackerNode {
   readonly #clock = new SystemClock();
   #lock: DataLock | undefined;
   #source: TrackerSource | undefined;
+  /** Of a tracker that stands alone. */
+  #lists: TrackerLists | undefined;
   #admin: AdminServer | undefined;
   #sockets: WorkerHandle[] = [];
+  #tasks: readonly SocketTask[] = [];
+  #tuning: LiveTuning | undefined;
   #keeper: WorkerHandle | undefined;
   #cluster: WorkerHandle | undefined;
   /** Called with each report of the cluster worker. */
@@ -111,6 +128,13 @@ export class TrackerNode {
     return this.#stopping;
   }
 
+  /** Reads again what an operator may change while the tracker runs: the lists of info hashes. */
+  reload(): void {
+    if (this.#ending) return;
+    if (this.#lists === undefined) this.#logger.info('nothing is read again here');
+    void this.#lists?.reload();
+  }
+
   async #stopStarted(): Promise<void> {
     // A start that is under way is let finish: what it holds by then can be given back in order.
     await this.#starting?.catch(() => {});
@@ -131,14 +155,23 @@ export class TrackerNode {
     membership?.installKeys(keyRing);
     const source = new TrackerSource(config.name, { memory, clock: this.#clock });
     this.#source = source;
+    await this.#loadLists(source.store, memory, membership !== undefined);
+    this.#tuning = new LiveTuning(config, join(dirname(snapshotPath), TUNING_FILE), {
+      memory,
+      clock: this.#clock,
+      logger: this.#logger,
+    });
+    this.#tuning.restore();
+    source.load = () => this.#tuning?.view();
     loadSavedStore(source.store, snapshotPath, config.announce.peerTtlSeconds, {
       clock: this.#clock,
       logger: this.#logger,
     });
-    const inputs: PlanInputs = { config, memory, keyRing, snapshotPath };
+    const live = this.#tuning.memory;
+    const inputs: PlanInputs = { config, memory, keyRing, live, snapshotPath };
     if (membership !== undefined) {
       // Before clients are served: what they change from then on is told to others.
-      this.#cluster = this.#startWorker(membership.task(memory, keyRing));
+      this.#cluster = this.#startWorker(membership.task(memory, { keyRing, live }));
       await this.#cluster.started;
     }
     // The threads load their modules while this one loads those of the admin listener.
@@ -147,6 +180,7 @@ export class TrackerNode {
     sockets.catch(() => {});
     const admin = await this.#startAdmin(source);
     const bound = await sockets;
+    this.#tuning.watch(this.#tasks, { alone: membership === undefined });
     await this.#keeper.started;
     if (membership !== undefined) {
       this.#cluster?.tell({ type: 'addresses', addresses: membership.addresses(bound) });
@@ -166,6 +200,24 @@ export class TrackerNode {
     if (this.#startFailure !== undefined) throw this.#startFailure;
     source.serving = true;
     this.#logger.info({ ...bound, admin, io, pid: process.pid, data: config.data }, 'ready');
+  }
+
+  /** Before the saved store: what it has of denied swarms is not to come back. */
+  async #loadLists(store: SwarmStore, memory: StoreMemory, inCluster: boolean): Promise<void> {
+    const { lists } = this.#config;
+    assert(memory.lists !== undefined, 'a tracker has lists');
+    if (inCluster) {
+      const means = { clock: this.#clock, log: new LoggerSink(this.#logger) };
+      await loadMemberLists(join(this.#config.data, 'tracker'), memory.lists, means);
+      if (lists.denyFile === '' && lists.allowFile === '') return;
+      const text =
+        'lists.denyFile and lists.allowFile are not read: in a cluster, minders keep the lists';
+      this.#logger.warn(text);
+      return;
+    }
+    const means = { store, memory: memory.lists, clock: this.#clock, logger: this.#logger };
+    this.#lists = new TrackerLists(lists, means);
+    await this.#lists.load();
   }
 
   /** What the configuration wants and the machine has. */
@@ -228,6 +280,7 @@ export class TrackerNode {
           left > 1,
         );
         this.#source?.setWorkers(tasks);
+        this.#tasks = tasks;
         this.#lateTask = tasks.find(isLate);
         return bound;
       } catch (error) {
@@ -391,8 +444,10 @@ export class TrackerNode {
   async #stop({ socketsMs, keeperMs }: { socketsMs: number; keeperMs: number }): Promise<void> {
     if (this.#source !== undefined) this.#source.serving = false;
     clearInterval(this.#keyTimer);
+    this.#tuning?.stop();
     clearTimeout(this.#lateTimer);
     this.#ending = true;
+    await this.#lists?.stop();
     const inTime = await Promise.all(this.#sockets.map((worker) => worker.stop(socketsMs)));
     const stuck = this.#sockets.some(({ task }, i) => !inTime[i] && this.#diedInsideStore(task));
     if (stuck) this.#logger.error('a worker is stuck inside the store: it is not saved');

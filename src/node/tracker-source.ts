@@ -2,6 +2,7 @@
 import type {
   DigestView,
   Health,
+  LoadView,
   SwarmView,
   TrackerAdminSource,
   TrackerStats,
@@ -10,7 +11,8 @@ import type { ClusterView } from '../admin/cluster-view.js';
 import { FrontendCounters, sumCounters } from '../frontend/counters.js';
 import type { Clock } from '../lib/clock.js';
 import { DigestReader } from '../swarm/digest.js';
-import type { StoreMemory } from '../swarm/layout.js';
+import { HashList } from '../swarm/hash-list.js';
+import { Global, type StoreMemory } from '../swarm/layout.js';
 import { lookUpSwarm } from '../swarm/lookup.js';
 import { PeerQuery } from '../swarm/query.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
@@ -22,15 +24,29 @@ import { randomSeed } from './random-seed.js';
 import type { SocketTask } from './task.js';
 import { VERSION } from './version.js';
 
+/** Before the first client. */
+const UNMEASURED: LoadView = {
+  busyShare: 0,
+  requestsPerSecond: 0,
+  stretch: 1,
+  intervalSeconds: 0,
+  draining: false,
+  reason: '',
+};
+
 export class TrackerSource implements TrackerAdminSource {
   readonly role = 'tracker';
   /** Set by the process as it goes through its life. */
   serving = false;
   failure: string | undefined;
+  /** Says how busy the tracker is; set once that is measured. */
+  load: () => LoadView | undefined = () => undefined;
   readonly #name: string;
   readonly #clock: Clock;
   readonly #store: SwarmStore;
   readonly #memory: StoreMemory;
+  readonly #deny: HashList | undefined;
+  readonly #allow: HashList | undefined;
   readonly #startSeconds: number;
   readonly #query = new PeerQuery();
   #trackerCounts: Float64Array[] = [];
@@ -44,7 +60,11 @@ export class TrackerSource implements TrackerAdminSource {
     this.#clock = clock;
     this.#memory = memory;
     this.#store = new SwarmStore(memory, { thread: MAIN_THREAD, seed: randomSeed() });
-    const { replication } = memory;
+    const { replication, lists } = memory;
+    if (lists !== undefined) {
+      this.#deny = new HashList(lists.deny);
+      this.#allow = new HashList(lists.allow);
+    }
     this.#digest = replication === undefined ? undefined : new DigestReader(replication);
     this.#startSeconds = clock.monotonicSeconds();
   }
@@ -131,6 +151,8 @@ export class TrackerSource implements TrackerAdminSource {
         connectionsTotal: frontend.httpConnectionsTotal,
         connectionsRefused: frontend.httpConnectionsRefused,
       },
+      load: this.load() ?? UNMEASURED,
+      lists: this.#listStats(tracker),
       save: this.#save,
       memory: { rss: process.memoryUsage.rss() },
     };
@@ -182,6 +204,15 @@ export class TrackerSource implements TrackerAdminSource {
   digest(): DigestView {
     const { peers, swarms } = storeTotals(this.#store);
     return { peers, swarms, digest: this.#digest?.root() ?? null };
+  }
+
+  #listStats({ udpDenied, httpDenied }: ReturnType<typeof sumTrackerCounters>) {
+    const { control } = this.#store;
+    const number = Atomics.load(control, Global.listMode);
+    const mode = (['open', 'deny', 'allow'] as const)[number];
+    const denied = this.#deny?.size ?? 0;
+    const allowed = this.#allow?.size ?? 0;
+    return { mode, denied, allowed, refused: { udp: udpDenied, http: httpDenied } };
   }
 
   #storeStats(): TrackerStats['store'] {

@@ -11,7 +11,8 @@ import { type StoreVisitor, StoreWalk } from './walk.js';
 export interface ExpiryOptions {
   /**
    * Seconds without an announce after which a peer is gone, at most `PEER_LIFE_SECONDS_MAX`. In a
-   * cluster, peers live as long as the replication memory says.
+   * cluster, peers live as long as the replication memory says. Both give way to
+   * `Global.peerTtlSeconds` while that is set.
    */
   peerTtlSeconds: number;
   /** Seconds that a swarm without peers is remembered for its download count. */

@@ -13,6 +13,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { assert } from '../lib/assert.js';
+import type { HashListMemory } from './hash-list.js';
 import type { ReplicationMemory } from './replication-memory.js';
 
 /** Words of the global block, then of each shard's block, in `control`. */
@@ -40,6 +41,14 @@ export const Global = {
    * added to the stamps of all threads (`SwarmStore.setTime`). Written by the cluster worker.
    */
   clockCorrectionMs: 48,
+  /** Which info hashes may have a swarm (`ListMode`). Written by the thread that owns the lists. */
+  listMode: 64,
+  /**
+   * Seconds that a peer lives which this node heard itself, and one that another node told of; 0: what
+   * was configured. They follow the longest interval that clients were told.
+   */
+  peerTtlSeconds: 65,
+  remoteTtlSeconds: 66,
 } as const;
 
 /** Offsets in a shard's block. Everything here is guarded by the shard's lock. */
@@ -131,6 +140,10 @@ export interface StoreMemory {
   readonly hashKeys: Int32Array;
   /** Of a tracker in a cluster; one that stands alone has none, and pays for nothing. */
   readonly replication?: ReplicationMemory;
+  /** Info hashes that are denied or allowed. */
+  readonly lists?: { readonly deny: HashListMemory; readonly allow: HashListMemory };
+  /** What scrapes of a challenge are answered (probe-answers.ts); of a tracker in a cluster. */
+  readonly probeAnswers?: SharedArrayBuffer;
 }
 
 /**

@@ -52,5 +52,7 @@ export const Outcome = {
   done: 0,
   /** A new peer that found no room: answered, not stored. */
   full: 1,
+  /** The lists forbid the swarm: not answered. */
+  denied: 2,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];

@@ -19,7 +19,7 @@ import { PeerFlag, wordsOf } from './leaf.js';
 import { ageSeconds, PEER_LIFE_SECONDS_MAX } from './peer-age.js';
 import type { PeerTable } from './peer-table.js';
 import type { PeerWord } from './peer-word.js';
-import type { SwarmStore } from './swarm-store.js';
+import { REFUSED, type SwarmStore } from './swarm-store.js';
 import type { ThreadReplication } from './thread-replication.js';
 
 /** Bits of a peer's second meta word. */
@@ -40,6 +40,8 @@ export const Applied = {
   full: 4,
   /** The peer has not been heard of for longer than a peer of its origin lives here. */
   expired: 5,
+  /** The lists forbid the swarm here. */
+  denied: 6,
 } as const;
 export type Applied = (typeof Applied)[keyof typeof Applied];
 
@@ -101,7 +103,7 @@ export class Replica {
 
   /**
    * Adds to the swarm's downloads what other nodes counted. Returns false when there is no room for a
-   * swarm more.
+   * swarm more, or must be none.
    */
   addDownloads(delta: number): boolean {
     if (delta === 0) return true;
@@ -143,7 +145,7 @@ export class Replica {
       words,
       word.stamp,
       word.origin,
-      seconds - Math.min(word.ageSeconds, this.#replication.memory.remoteTtlSeconds),
+      seconds - Math.min(word.ageSeconds, this.#replication.remoteTtlSeconds),
       seconds,
     );
     return Applied.newer;
@@ -164,6 +166,7 @@ export class Replica {
     }
     const { control } = this.#store;
     if (!this.#needRecord()) {
+      if (this.#record === REFUSED) return Applied.denied;
       control[this.#shard + Shard.droppedFull]++;
       return Applied.full;
     }
@@ -230,7 +233,7 @@ export class Replica {
     return ((this.#store.seconds - age) & 0xffff) | (flags << 16);
   }
 
-  /** Makes the swarm's record when it is missing; false when there is no room for it. */
+  /** Makes the swarm's record when it is missing; false when there is no room or must be none. */
   #needRecord(): boolean {
     if (this.#record < 0) {
       this.#record = this.#store.findOrCreate(this.#shard, this.#hash, this.#infoHash);

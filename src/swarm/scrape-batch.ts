@@ -42,7 +42,11 @@ export class ScrapeBatch {
   read(i: number, entry: ScrapeEntry): void {
     const record = this.#records[i];
     this.#store.readCounts(record, entry);
-    if (record < 0 || this.#isStill(record, i)) return;
+    if (record < 0) {
+      this.#store.readProbeAnswer(this.#words, 5 * i, entry);
+      return;
+    }
+    if (this.#isStill(record, i)) return;
     for (let w = 0; w < 5; w++) this.#single[w] = this.#words[5 * i + w];
     this.#store.scrape(this.#single, entry);
   }

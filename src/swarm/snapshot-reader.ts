@@ -19,7 +19,7 @@ import {
   Tag,
   VERSION,
 } from './snapshot-format.js';
-import type { SwarmStore } from './swarm-store.js';
+import { REFUSED, type SwarmStore } from './swarm-store.js';
 import { isOver } from './sweep.js';
 
 export interface LoadResult {
@@ -29,6 +29,8 @@ export interface LoadResult {
   readonly expired: number;
   /** Peers for which there was no room. */
   readonly dropped: number;
+  /** Peers of swarms that the lists forbid. */
+  readonly denied: number;
 }
 
 export interface LoadOptions {
@@ -181,7 +183,7 @@ function checkChunks(reader: ChunkReader): void {
 
 /** Puts entries into the store. */
 class Loader implements EntryVisitor {
-  readonly result = { peers: 0, expired: 0, dropped: 0 };
+  readonly result = { peers: 0, expired: 0, dropped: 0, denied: 0 };
   readonly #store: SwarmStore;
   readonly #downSeconds: number;
   readonly #peerTtlSeconds: number;
@@ -232,7 +234,8 @@ class Loader implements EntryVisitor {
       const seenAndFlags = ((store.seconds - age) & 0xffff) | (flags << 16);
       if (record >= 0 && store.restore(shard, record, kind, this.#wire, stamp, seenAndFlags)) {
         this.result.peers++;
-      } else this.result.dropped++;
+      } else if (record === REFUSED) this.result.denied++;
+      else this.result.dropped++;
     }
     if (record >= 0) this.#forgetIfUnused(shard, record);
     store.unlockShard(shard);

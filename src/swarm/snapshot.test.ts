@@ -59,7 +59,12 @@ describe('snapshot', () => {
     save(store);
     const copy = newStore(77);
     const options = { peerTtlSeconds: 3_000, wallMs: WALL_MS + 5_000 };
-    expect(loadSnapshot(copy, path, options)).toEqual({ peers: 6_000, expired: 0, dropped: 0 });
+    expect(loadSnapshot(copy, path, options)).toEqual({
+      peers: 6_000,
+      expired: 0,
+      dropped: 0,
+      denied: 0,
+    });
     const [a, b] = [new ScrapeEntry(), new ScrapeEntry()];
     for (let swarm = 0; swarm < 700; swarm++) {
       const infoHash = new Int32Array(5).fill(swarm);
@@ -89,7 +94,7 @@ describe('snapshot', () => {
     save(filledStore());
     const copy = newStore(77, { ...LIMITS, peersMax: 1_000 });
     const result = loadSnapshot(copy, path, { peerTtlSeconds: 3_000, wallMs: WALL_MS });
-    expect(result).toEqual({ peers: 1_000, expired: 0, dropped: 5_000 });
+    expect(result).toEqual({ peers: 1_000, expired: 0, dropped: 5_000, denied: 0 });
   });
 
   it('believes nothing of a file with any byte changed', () => {

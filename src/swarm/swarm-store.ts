@@ -8,14 +8,20 @@ import { AnnounceWriter } from './announce-writer.js';
 import { type Heap, shardBase } from './heap.js';
 import { Global, Shard, type StoreMemory, Swarm } from './layout.js';
 import { type Leaves, PeerFlag, wordsOf } from './leaf.js';
+import { ListGate } from './list-gate.js';
 import { lock, lockWithin, unlock } from './lock.js';
 import { PeerChooser } from './peer-chooser.js';
 import type { PeerSets } from './peer-set.js';
 import { PeerTable } from './peer-table.js';
+import { ProbeAnswers } from './probe-answers.js';
 import { Outcome, type PeerQuery } from './query.js';
 import { Sampler } from './sampler.js';
 import { SwarmIndex } from './swarm-index.js';
 import { ThreadReplication } from './thread-replication.js';
+
+/** What stands for a record that was not made: no room, or its info hash is not served here. */
+export const NO_ROOM = -1;
+export const REFUSED = -2;
 
 export class SwarmStore {
   readonly heap: Heap;
@@ -27,18 +33,24 @@ export class SwarmStore {
   readonly control: Int32Array;
   /** This thread's part in replication; undefined for a tracker that stands alone. */
   readonly replication: ThreadReplication | undefined;
+  readonly #gate: ListGate;
   readonly #writer: AnnounceWriter;
   readonly #chooser: PeerChooser;
   readonly #thread: number;
+  readonly #probeAnswers: ProbeAnswers | undefined;
   readonly #memory: StoreMemory;
 
   /** `thread` names the caller in lock words: a number over 0 that no other thread uses. */
   constructor(memory: StoreMemory, { thread, seed }: { thread: number; seed: number }) {
     this.#memory = memory;
     this.#thread = thread;
-    const { replication, hashKeys } = memory;
+    const { replication, hashKeys, probeAnswers } = memory;
+    this.#probeAnswers = probeAnswers === undefined ? undefined : new ProbeAnswers(probeAnswers);
+    const control = new Int32Array(memory.control);
     this.replication =
-      replication === undefined ? undefined : new ThreadReplication(replication, thread, hashKeys);
+      replication === undefined
+        ? undefined
+        : new ThreadReplication(replication, thread, { hashKeys, control });
     this.table = new PeerTable(memory, thread, this.replication);
     this.heap = this.table.heap;
     this.leaves = this.table.leaves;
@@ -46,6 +58,7 @@ export class SwarmStore {
     this.records = this.table.records;
     this.control = this.table.control;
     this.index = new SwarmIndex(memory, thread);
+    this.#gate = new ListGate(memory);
     this.#writer = new AnnounceWriter(memory, this);
     this.#chooser = new PeerChooser(memory, {
       sets: this.sets,
@@ -69,12 +82,14 @@ export class SwarmStore {
 
   /**
    * Sets the time of what follows. `wallMs`, corrected by what the cluster knows of this machine's
-   * clock, feeds the replication stamp: units of 1/64 s, modulo 2^32.
+   * clock, feeds the replication stamp (units of 1/64 s, modulo 2^32) and says what of the lists of
+   * info hashes has expired.
    */
   setTime(seconds: number, wallMs: number): void {
     this.#writer.seconds = seconds;
     const correctionMs = this.control[Global.clockCorrectionMs];
     this.#writer.stamp = Math.floor((wallMs + correctionMs) / 15.625) | 0;
+    this.#gate.wallSeconds = Math.floor((wallMs + correctionMs) / 1000);
   }
 
   /** Takes a shard's lock and returns the first word of its control block. */
@@ -106,10 +121,11 @@ export class SwarmStore {
     let record = this.index.find(hash, query.infoHash, 0);
     let outcome: Outcome = Outcome.done;
     if (record < 0) {
-      if (query.stopped) this.#writer.stop(shard, -1, query);
+      if (query.stopped) record = this.#stopUnknown(shard, query);
       else record = this.#create(shard, hash, query);
       if (record < 0) {
-        if (!query.stopped) {
+        if (record === REFUSED) outcome = Outcome.denied;
+        else if (!query.stopped) {
           this.control[shard + Shard.droppedFull]++;
           outcome = Outcome.full;
         }
@@ -142,6 +158,12 @@ export class SwarmStore {
     const record = this.index.find(hash, infoHash, 0);
     this.readCounts(record, entry);
     this.unlockShard(shard);
+    if (record < 0) this.readProbeAnswer(infoHash, 0, entry);
+  }
+
+  /** Fills `entry` where a minder has asked for an answer to scrapes of this info hash. */
+  readProbeAnswer(infoHash: Int32Array, from: number, entry: ScrapeEntry): void {
+    this.#probeAnswers?.read(infoHash, from, this.seconds, entry);
   }
 
   /** The counts in a record, -1 for none. Needs the shard's lock. */
@@ -184,13 +206,22 @@ export class SwarmStore {
     return this.table.insert(shard, record, kind, words, wire, stamp, seenAndFlags);
   }
 
-  /** The record of a swarm, made when it is missing; -1 when there is no room. Needs the lock. */
+  /**
+   * The record of a swarm, made when it is missing; NO_ROOM or REFUSED, both negative, when there is
+   * none. Needs the lock.
+   */
   findOrCreate(shard: number, hash: number, infoHash: Int32Array): number {
     const record = this.index.find(hash, infoHash, 0);
     if (record >= 0) return record;
+    if (this.#gate.refuses(infoHash, 0)) return REFUSED;
     const made = this.index.insert(hash, infoHash, 0);
     if (made >= 0) this.control[shard + Shard.swarms]++;
     return made;
+  }
+
+  /** True when the lists forbid a swarm of this info hash, five words at `at`. */
+  refuses(infoHash: Int32Array, at: number): boolean {
+    return this.#gate.refuses(infoHash, at);
   }
 
   /** Forgets a swarm without peers. Needs the shard's lock. */
@@ -207,9 +238,20 @@ export class SwarmStore {
     }
   }
 
+  /** A stop in a swarm that is not known; says so, or that there must be none. */
+  #stopUnknown(shard: number, query: PeerQuery): number {
+    // A minder that probes is no peer: its stop is nothing to tell the others.
+    if (this.#probeAnswers?.has(query.infoHash, 0, this.seconds)) return NO_ROOM;
+    if (this.#gate.refuses(query.infoHash, 0)) return REFUSED;
+    this.#writer.stop(shard, -1, query);
+    return NO_ROOM;
+  }
+
   #create(shard: number, hash: number, query: PeerQuery): number {
     // A swarm that cannot get its first peer is not worth a record.
-    if (Atomics.load(this.control, Global.peers) >= this.limits.peersMax) return -1;
+    if (Atomics.load(this.control, Global.peers) >= this.limits.peersMax) {
+      return this.#gate.refuses(query.infoHash, 0) ? REFUSED : NO_ROOM;
+    }
     return this.findOrCreate(shard, hash, query.infoHash);
   }
 }

@@ -1,5 +1,5 @@
 /** Removing peers of a leaf that a walk stands at: those whose time is over, or whose node is. */
-import { SEGMENT_SHIFT, Swarm } from './layout.js';
+import { Global, SEGMENT_SHIFT, Swarm } from './layout.js';
 import { PeerFlag } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
 
@@ -35,15 +35,16 @@ export function sweepLeaf(
 
 /**
  * Whether the time of a peer is over, by its flags, the seconds since it was heard of, and its stamp.
- * A tracker that stands alone, perhaps once part of a cluster, takes all peers for its own.
+ * A tracker that stands alone, perhaps once part of a cluster, takes all peers for its own: they live
+ * `peerTtlSeconds`, or longer while the store's control words say so.
  */
 export function isOver(
-  { replication, stamp: now }: SwarmStore,
+  { replication, control, stamp: now }: SwarmStore,
   flags: number,
   age: number,
   stamp: number,
   peerTtlSeconds: number,
 ): boolean {
-  if (replication === undefined) return age > peerTtlSeconds;
+  if (replication === undefined) return age > (control[Global.peerTtlSeconds] || peerTtlSeconds);
   return replication.isOver(flags & PeerFlag.origin, age, stamp, now);
 }

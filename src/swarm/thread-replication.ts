@@ -6,6 +6,7 @@ import { assert } from '../lib/assert.js';
 import { ChangeRingWriter } from './change-ring.js';
 import { DigestWriter } from './digest.js';
 import { DigestHash, PEER_TAG } from './digest-hash.js';
+import { Global } from './layout.js';
 import { COUNTER_WORDS, type ReplicationMemory } from './replication-memory.js';
 import { StopBudget } from './stop-budget.js';
 import { Tombstones } from './tombstones.js';
@@ -21,17 +22,33 @@ export class ThreadReplication {
   readonly stopBudget: StopBudget;
   /** This thread's counters (ReplicationCounter). */
   readonly counters: Int32Array;
+  readonly #control: Int32Array;
 
-  /** `hashKeys`: the two words of the store's own hash key. */
-  constructor(memory: ReplicationMemory, thread: number, hashKeys: Int32Array) {
+  /** `hashKeys`: the two words of the store's own hash key. `control`: the store's. */
+  constructor(
+    memory: ReplicationMemory,
+    thread: number,
+    { hashKeys, control }: { hashKeys: Int32Array; control: Int32Array },
+  ) {
     assert(thread >= 1 && thread <= memory.threads, 'replication has memory for this thread');
     this.memory = memory;
+    this.#control = control;
     this.hash = new DigestHash(memory.digestKey);
     this.digest = new DigestWriter(memory, thread, this.hash);
-    this.tombstones = new Tombstones(memory, thread);
+    this.tombstones = new Tombstones(memory, thread, control);
     this.changes = new ChangeRingWriter(memory, thread);
     this.stopBudget = new StopBudget(hashKeys);
     this.counters = new Int32Array(memory.counters, thread * COUNTER_WORDS * 4, COUNTER_WORDS);
+  }
+
+  /** Seconds that a peer lives now which this node heard itself. */
+  get peerTtlSeconds(): number {
+    return this.#control[Global.peerTtlSeconds] || this.memory.peerTtlSeconds;
+  }
+
+  /** Seconds that a peer lives now which another node told of. */
+  get remoteTtlSeconds(): number {
+    return this.#control[Global.remoteTtlSeconds] || this.memory.remoteTtlSeconds;
   }
 
   /** Looks for the tombstone of a peer; `shard` is a number. Needs the shard's lock. */
@@ -70,11 +87,11 @@ export class ThreadReplication {
    * node takes back what it let go.
    */
   isOver(origin: number, age: number, stamp: number, now: number): boolean {
-    const { peerTtlSeconds, remoteTtlSeconds, alignsExpiry } = this.memory;
-    if (age <= peerTtlSeconds) return false;
+    if (age <= this.peerTtlSeconds) return false;
+    const { remoteTtlSeconds } = this;
     if (age > remoteTtlSeconds) return true;
     if (origin !== 0) return false;
     // Others count from the last word that they were told, which may be a refresh ago.
-    return !alignsExpiry || ((now - stamp) | 0) > remoteTtlSeconds * STAMPS_PER_SECOND;
+    return !this.memory.alignsExpiry || ((now - stamp) | 0) > remoteTtlSeconds * STAMPS_PER_SECOND;
   }
 }

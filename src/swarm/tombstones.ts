@@ -14,6 +14,7 @@
  * until it times out. A tombstone that nobody evicts looks young again after 65,536 seconds; since
  * its stamp is as old as ever, it still outdates only words that are older.
  */
+import { CONTROL_WORDS, Global } from './layout.js';
 import { ageSeconds } from './peer-age.js';
 import {
   COUNTER_WORDS,
@@ -35,13 +36,20 @@ export class Tombstones {
   readonly #words: Int32Array;
   readonly #counters: Int32Array;
   readonly #setsPerShard: number;
-  readonly #lifeSeconds: number;
+  readonly #configuredSeconds: number;
+  readonly #control: Int32Array;
 
-  constructor(memory: ReplicationMemory, thread: number) {
+  /** `control`: that of the store, for how long peers live now; without it as long as configured. */
+  constructor(
+    memory: ReplicationMemory,
+    thread: number,
+    control: Int32Array = new Int32Array(CONTROL_WORDS),
+  ) {
     this.#words = new Int32Array(memory.tombstones);
     this.#counters = new Int32Array(memory.counters, thread * COUNTER_WORDS * 4, COUNTER_WORDS);
     this.#setsPerShard = memory.tombstoneSetsPerShard;
-    this.#lifeSeconds = memory.remoteTtlSeconds;
+    this.#configuredSeconds = memory.remoteTtlSeconds;
+    this.#control = control;
   }
 
   /** Looks for one that still counts. `shard` is a number, `low` and `high` the peer's hash. */
@@ -100,6 +108,10 @@ export class Tombstones {
     words[target + 1] = high;
     words[target + 2] = stamp;
     words[target + 3] = USED | (origin << ORIGIN_SHIFT) | (seen & 0xffff);
+  }
+
+  get #lifeSeconds(): number {
+    return this.#control[Global.remoteTtlSeconds] || this.#configuredSeconds;
   }
 
   #isSame(at: number, low: number, high: number): boolean {

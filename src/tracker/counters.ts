@@ -15,6 +15,12 @@ export const TrackerCounter = {
   httpScrapes: 7,
   httpFailures: 8,
   httpNotFound: 9,
+  /** Of the announces, those of clients that leave. */
+  udpStops: 10,
+  httpStops: 11,
+  /** Of the announces, those that the lists of info hashes forbid; they count as failures as well. */
+  udpDenied: 12,
+  httpDenied: 13,
 } as const;
 export type TrackerCounterName = keyof typeof TrackerCounter;
 

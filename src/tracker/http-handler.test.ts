@@ -8,7 +8,7 @@ import { HttpRoutes } from '../protocol/http/route.js';
 import { reserveStore } from '../swarm/layout.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
 import { WarmUp } from '../swarm/warm-up.js';
-import { TRACKER_COUNTER_BYTES } from './counters.js';
+import { TRACKER_COUNTER_BYTES, TrackerCounter } from './counters.js';
 import { HttpTrackerHandler } from './http-handler.js';
 import { HttpWarmUp } from './http-warm-up.js';
 import { Tracker } from './tracker.js';
@@ -56,6 +56,21 @@ function target(random: Prng): string {
 }
 
 describe('HTTP handler', () => {
+  it('counts stops among the announces, of requests that can be read', () => {
+    const { handler: one, counts } = handler();
+    one.beginBatch();
+    const source = new Endpoint();
+    source.setAddressText('192.0.2.1');
+    const announce = `/announce?info_hash=${hash(1)}&port=1`;
+    for (const text of [announce, `${announce}&event=stopped`, '/announce?event=stopped']) {
+      const input = Uint8Array.from(Buffer.from(text));
+      one.handle(input, 0, input.length, source, new Uint8Array(HTTP_BODY_BYTES_MAX));
+    }
+    expect([counts[TrackerCounter.httpAnnounces], counts[TrackerCounter.httpStops]]).toEqual([
+      3, 1,
+    ]);
+  });
+
   it('answers requests of a batch as it answers each alone', () => {
     const random = new Prng(testSeed());
     const alone = handler();

@@ -1,7 +1,12 @@
 /** Answers announce and scrape over HTTP (BEP 3, 7, 23, 48): targets in, bencoded bodies out. */
 import { HTTP_BATCH_MAX, type HttpBatchHandler } from '../frontend/handler.js';
 import { Endpoint } from '../lib/endpoint.js';
-import { AnnounceReply, REPLY_PEERS_MAX, ScrapeEntry } from '../protocol/announce.js';
+import {
+  AnnounceEvent,
+  AnnounceReply,
+  REPLY_PEERS_MAX,
+  ScrapeEntry,
+} from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
 import { HttpAnnounceRequest, parseAnnounceQuery } from '../protocol/http/announce-query.js';
 import { encodeAnnounceReply, encodeFailure, NO_WARNING } from '../protocol/http/announce-reply.js';
@@ -63,6 +68,10 @@ export class HttpTrackerHandler implements HttpBatchHandler {
     this.#routes = dependencies.routes;
     this.#counts = dependencies.counts;
     this.#hashes = new Uint8Array(20 * options.scrapeHashesMax);
+  }
+
+  get draining(): boolean {
+    return this.#tracker.draining;
   }
 
   beginBatch(): void {
@@ -132,6 +141,7 @@ export class HttpTrackerHandler implements HttpBatchHandler {
   ): number {
     this.#counts[TrackerCounter.httpAnnounces]++;
     if (failure === Failure.none) {
+      if (request.event === AnnounceEvent.stopped) this.#counts[TrackerCounter.httpStops]++;
       const { both } = WantFamily;
       failure = this.#tracker.announce(request, source, both, REPLY_PEERS_MAX, this.#reply);
     }
@@ -154,6 +164,7 @@ export class HttpTrackerHandler implements HttpBatchHandler {
 
   #refuse(out: Uint8Array, failure: Failure): number {
     this.#counts[TrackerCounter.httpFailures]++;
+    if (failure === Failure.notAllowed) this.#counts[TrackerCounter.httpDenied]++;
     return encodeFailure(out, failure, this.#tracker.intervalSeconds);
   }
 }

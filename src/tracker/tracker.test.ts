@@ -12,6 +12,7 @@ import { Failure } from '../protocol/failure.js';
 import { reserveStore } from '../swarm/layout.js';
 import { WantFamily } from '../swarm/query.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
+import { createLiveSettings, LiveSettings } from './live-settings.js';
 import { Tracker, type TrackerOptions } from './tracker.js';
 
 const OPTIONS: TrackerOptions = {
@@ -27,10 +28,15 @@ function fixture(options: Partial<TrackerOptions> = {}, trusted: readonly string
   const store = new SwarmStore(memory, { thread: 1, seed: 1 });
   const trustedIpSources = new CidrSet(trusted);
   const clock = new ManualClock();
-  const tracker = new Tracker(
-    { ...OPTIONS, ...options },
-    { store, clock, trustedIpSources, seed: 5 },
-  );
+  const configured = { ...OPTIONS, ...options };
+  const settings = createLiveSettings();
+  const tracker = new Tracker(configured, {
+    store,
+    clock,
+    trustedIpSources,
+    seed: 5,
+    live: new LiveSettings(settings, configured),
+  });
   tracker.beginBatch();
   const reply = new AnnounceReply();
   const entry = new ScrapeEntry();
@@ -44,7 +50,7 @@ function fixture(options: Partial<TrackerOptions> = {}, trusted: readonly string
     tracker.scraped(0, entry);
     return { ...entry };
   };
-  return { tracker, announce, scrape, reply };
+  return { tracker, announce, scrape, reply, cluster: new LiveSettings(settings, configured) };
 }
 
 function endpoint(address: string): Endpoint {
@@ -93,6 +99,19 @@ describe('tracker', () => {
       announce(`192.0.2.${i}`);
       expect(reply.minIntervalSeconds).toBeLessThanOrEqual(reply.intervalSeconds);
     }
+  });
+
+  it('follows what may change while it runs, from its next batch on', () => {
+    const { tracker, announce, reply, cluster } = fixture({ intervalJitter: 0 });
+    for (let i = 1; i <= 20; i++) announce(`192.0.2.${i}`);
+    cluster.setCluster(600, 3);
+    cluster.setDraining(true);
+    announce('198.51.100.1');
+    expect([reply.intervalSeconds, reply.count4, tracker.draining]).toEqual([1_800, 20, false]);
+    tracker.beginBatch();
+    announce('198.51.100.1');
+    expect([reply.intervalSeconds, reply.minIntervalSeconds, reply.count4]).toEqual([600, 300, 3]);
+    expect([tracker.intervalSeconds, tracker.draining]).toEqual([600, true]);
   });
 
   it('counts completed only with nothing left', () => {

@@ -13,13 +13,15 @@ import {
   type ScrapeEntry,
 } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
-import { PeerQuery } from '../swarm/query.js';
+import { Outcome, PeerQuery } from '../swarm/query.js';
 import { ScrapeBatch } from '../swarm/scrape-batch.js';
 import type { SwarmStore } from '../swarm/swarm-store.js';
+import { createLiveSettings, LiveSettings } from './live-settings.js';
 
 /** Most info hashes in one scrape: at about 130 bytes each over HTTP, these fit a body of 64 KiB. */
 export const SCRAPE_HASHES_MAX = 400;
 
+/** What holds while the live settings say nothing else. */
 export interface TrackerOptions {
   /** Seconds between two announces of a peer. */
   readonly intervalSeconds: number;
@@ -36,12 +38,15 @@ export interface TrackerDependencies {
   /** Sources whose claim of another address (`ip=`) is believed. */
   readonly trustedIpSources: CidrSet;
   readonly seed: number;
+  /** What may change while it runs; without it all stays as the options say. */
+  readonly live?: LiveSettings;
 }
 
 export class Tracker {
   /** Wall time of this batch, in ms. */
   wallMs = 0;
   readonly #options: TrackerOptions;
+  readonly #live: LiveSettings;
   readonly #store: SwarmStore;
   readonly #clock: Clock;
   readonly #trustedIpSources: CidrSet;
@@ -51,6 +56,7 @@ export class Tracker {
 
   constructor(options: TrackerOptions, dependencies: TrackerDependencies) {
     this.#options = options;
+    this.#live = dependencies.live ?? new LiveSettings(createLiveSettings(), options);
     this.#store = dependencies.store;
     this.#scrapes = new ScrapeBatch(dependencies.store, SCRAPE_HASHES_MAX);
     this.#clock = dependencies.clock;
@@ -58,8 +64,9 @@ export class Tracker {
     this.#random = new Prng(dependencies.seed);
   }
 
-  /** Reads the clock for everything until the next call. */
+  /** Reads the clock and the live settings for everything until the next call. */
   beginBatch(): void {
+    this.#live.refresh();
     this.wallMs = this.#clock.wallMs();
     this.#store.setTime(this.#clock.monotonicSeconds(), this.wallMs);
   }
@@ -86,12 +93,12 @@ export class Tracker {
     query.started = request.event === AnnounceEvent.started;
     query.families = families;
     const wanted = request.numwant < 0 ? this.#options.numwantDefault : request.numwant;
-    query.numwant = Math.min(wanted, this.#options.numwantMax, numwantMax);
+    query.numwant = Math.min(wanted, this.#live.numwantMax, numwantMax);
     this.#setPeer(request, source);
-    this.#store.announce(query, reply);
+    if (this.#store.announce(query, reply) === Outcome.denied) return Failure.notAllowed;
     reply.external = source;
     reply.intervalSeconds = this.#interval();
-    reply.minIntervalSeconds = Math.min(this.#options.minIntervalSeconds, reply.intervalSeconds);
+    reply.minIntervalSeconds = Math.min(this.#live.minIntervalSeconds, reply.intervalSeconds);
     return Failure.none;
   }
 
@@ -108,9 +115,14 @@ export class Tracker {
     this.#scrapes.read(i, entry);
   }
 
+  /** Clients are served as ever, and are to move on. */
+  get draining(): boolean {
+    return this.#live.draining;
+  }
+
   /** Seconds after which a client that was refused may ask again. */
   get intervalSeconds(): number {
-    return this.#options.intervalSeconds;
+    return this.#live.intervalSeconds;
   }
 
   /** Whose announce it is: the source's, or the address that a trusted source claims. */
@@ -136,8 +148,8 @@ export class Tracker {
   }
 
   #interval(): number {
-    const { intervalSeconds, intervalJitter } = this.#options;
-    const spread = Math.floor(intervalSeconds * intervalJitter);
+    const { intervalSeconds } = this.#live;
+    const spread = Math.floor(intervalSeconds * this.#options.intervalJitter);
     return spread === 0 ? intervalSeconds : intervalSeconds - this.#random.below(spread + 1);
   }
 }

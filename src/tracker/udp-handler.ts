@@ -9,7 +9,7 @@ import {
 } from '../frontend/handler.js';
 import type { PacketBatch, PacketBatchHandler } from '../frontend/packet-batch.js';
 import type { Endpoint } from '../lib/endpoint.js';
-import { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
+import { AnnounceEvent, AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
 import {
   ANNOUNCE_REPLY_HEADER_BYTES,
@@ -114,6 +114,7 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
       return 0;
     }
     this.#counts[TrackerCounter.udpAnnounces]++;
+    if (this.#request.event === AnnounceEvent.stopped) this.#counts[TrackerCounter.udpStops]++;
     const reply = this.#reply;
     reply.peers4 = output.words;
     reply.peers6 = output.words;
@@ -150,6 +151,7 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
 
   #refuse(out: Uint8Array, transaction: number, failure: Failure): number {
     this.#counts[TrackerCounter.udpErrors]++;
+    if (failure === Failure.notAllowed) this.#counts[TrackerCounter.udpDenied]++;
     return encodeError(out, transaction, failure);
   }
 }

@@ -2,12 +2,16 @@ import { existsSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { allowCommand } from '../../src/cli/allow.js';
 import { announceCommand } from '../../src/cli/announce.js';
 import { configCommand } from '../../src/cli/config.js';
+import { denyCommand } from '../../src/cli/deny.js';
+import { drainCommand } from '../../src/cli/drain.js';
 import { minderCommand } from '../../src/cli/minder.js';
 import { nodesCommand } from '../../src/cli/nodes.js';
 import { revokeCommand } from '../../src/cli/revoke.js';
 import { scrapeCommand } from '../../src/cli/scrape.js';
+import { settingsCommand } from '../../src/cli/settings.js';
 import { tokenCommand } from '../../src/cli/token.js';
 import { trackerCommand } from '../../src/cli/tracker.js';
 import type { Sources } from './rules.js';
@@ -19,6 +23,10 @@ const COMMANDS = [
   tokenCommand,
   nodesCommand,
   revokeCommand,
+  drainCommand,
+  settingsCommand,
+  denyCommand,
+  allowCommand,
   announceCommand,
   scrapeCommand,
   configCommand,
@@ -119,7 +127,9 @@ describe('README', () => {
     const silent = { write: () => true };
     const others = ['docs/configuration.md', 'docs/operations.md'];
     const text = readme + others.map((path) => documents.get(path) ?? '').join('');
-    const io = { stdout: silent, stderr: silent, env: {}, onStopSignal: () => {}, exit: () => {} };
+    const { stdin } = process;
+    const none = () => {};
+    const io = { stdin, stdout: silent, stderr: silent, env: {}, onStopSignal: none, exit: none };
     for (const make of COMMANDS) {
       const command = make(io);
       expect(missingFlags(command, text), `trackerbt ${command.name()}`).toEqual([]);

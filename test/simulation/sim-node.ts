@@ -101,7 +101,7 @@ export class SimNode {
       loadStore(saved, this.#expiring);
     }
     this.replicator = new Replicator(
-      { ...scenario.limits, id, name: id, epoch: clock.wallMs(), addresses: [] },
+      { ...scenario.limits, id, name: id, software: '', epoch: clock.wallMs(), addresses: [] },
       {
         store: this.#view(REPLICATING),
         changeRings: ANNOUNCING.map((thread) => new ChangeRingReader(replication, thread)),

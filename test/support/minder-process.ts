@@ -2,10 +2,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import {
-  COMMAND,
   childEnvironment,
+  commandOf,
   type LogLine,
   NodeProcess,
+  REPOSITORY,
   spawnNode,
   temporaryFolder,
 } from './node-process.js';
@@ -19,6 +20,8 @@ export interface MinderOptions {
   readonly prefix?: readonly string[];
   /** Address that everything listens on; 127.0.0.1. */
   readonly host?: string;
+  /** Folder of the build that runs; this one. */
+  readonly repository?: string;
 }
 
 export class MinderProcess extends NodeProcess {
@@ -46,7 +49,8 @@ export class MinderProcess extends NodeProcess {
     const args = ['minder', '--data', data, '--admin', '127.0.0.1:0'];
     for (const flag of ['--listen', '--bus', '--bus-cluster']) args.push(flag, `${host}:0`);
     args.push(...(options.args ?? []));
-    return new MinderProcess(options, data, spawnNode(args, options.env, options.prefix));
+    const { env, prefix, repository } = options;
+    return new MinderProcess(options, data, spawnNode(args, env, prefix, repository));
   }
 
   override async ready(): Promise<LogLine> {
@@ -66,10 +70,12 @@ export class MinderProcess extends NodeProcess {
 
   /** Runs `trackerbt ARGS --data DIR` and returns what it printed. Rejects when it fails. */
   async command(...args: readonly string[]): Promise<string> {
-    const { stdout } = await execute(process.execPath, [COMMAND, ...args, '--data', this.data], {
-      env: childEnvironment(),
-    });
-    return stdout;
+    return await runOf(this.options.repository ?? REPOSITORY, [...args, '--data', this.data]);
+  }
+
+  /** The nodes as this minder lists them. */
+  async nodes(): Promise<{ id: string; name: string; role: string; state: string }[]> {
+    return JSON.parse(await this.command('nodes', '--json'));
   }
 
   /** A fresh join token. */
@@ -78,10 +84,27 @@ export class MinderProcess extends NodeProcess {
     return text.trimEnd().split('\n').at(-1) ?? '';
   }
 
+  /** Starts another minder that joins this one, and waits for its `ready` line. */
+  async peer(options: MinderOptions = {}): Promise<MinderProcess> {
+    const token = await this.token('--role', 'minder');
+    const args = ['--peer', `https://${this.enrol}`, '--token', token, ...(options.args ?? [])];
+    return MinderProcess.start({ ...options, args });
+  }
+
   /** Starts a tracker that joins this minder, and waits for its `ready` line. */
   async tracker(options: TrackerOptions = {}): Promise<TrackerProcess> {
     const token = await this.token();
     const args = ['--join', `https://${this.enrol}`, '--token', token, ...(options.args ?? [])];
     return await TrackerProcess.start({ ...options, args });
   }
+}
+
+/** Runs `trackerbt ARGS` and returns what it printed. Rejects when it fails. */
+export async function runCommand(...args: readonly string[]): Promise<string> {
+  return await runOf(REPOSITORY, args);
+}
+
+async function runOf(repository: string, args: readonly string[]): Promise<string> {
+  const env = childEnvironment();
+  return (await execute(process.execPath, [commandOf(repository), ...args], { env })).stdout;
 }

@@ -14,7 +14,7 @@ import { atExit } from './at-exit.js';
 import { within } from './deadline.js';
 
 export const REPOSITORY = findRepository();
-export const COMMAND = join(REPOSITORY, 'bin', 'trackerbt.js');
+export const COMMAND = commandOf(REPOSITORY);
 const LOG_LINES_MAX = 50_000;
 const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
@@ -38,6 +38,11 @@ function findRepository(): string {
       folder = dirname(folder);
     }
   }
+}
+
+/** The command of the build that is in this folder. */
+export function commandOf(repository: string): string {
+  return join(repository, 'bin', 'trackerbt.js');
 }
 
 const running = new Set<ChildProcess>();
@@ -76,15 +81,16 @@ export function childEnvironment(extra: Readonly<Record<string, string>> = {}): 
   return { ...env, ...(io === undefined ? {} : { TRACKERBT_IO: io }), ...extra };
 }
 
-/** Runs the command in a process that a node's object watches. */
+/** Runs the command, that of `repository`'s build, in a process that a node's object watches. */
 export function spawnNode(
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
   prefix: readonly string[] = [],
+  repository: string = REPOSITORY,
 ): ChildProcess {
-  const [command, ...rest] = [...prefix, process.execPath, COMMAND, ...args];
+  const [command, ...rest] = [...prefix, process.execPath, commandOf(repository), ...args];
   return spawn(command, rest, {
-    cwd: REPOSITORY,
+    cwd: repository,
     env: childEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

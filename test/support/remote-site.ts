@@ -13,6 +13,7 @@
  * when a line is cut, and nobody is told.
  */
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { atExit } from './at-exit.js';
 
 const HOSTS_FROM = 11;
@@ -60,6 +61,13 @@ export class RemoteSite {
     return [`10.79.${this.#number}.2`, `${this.#prefix}::2`];
   }
 
+  /** Has whatever runs in the namespace from now on ask this name server. */
+  resolveWith(server: string): void {
+    const folder = `/etc/netns/${this.#name}`;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/resolv.conf`, `nameserver ${server}\noptions timeout:1\n`);
+  }
+
   /** What a process in the namespace is run by. */
   get prefix(): readonly string[] {
     return ['ip', 'netns', 'exec', this.#name];
@@ -74,6 +82,7 @@ export class RemoteSite {
   }
 
   close(): void {
+    rmSync(`/etc/netns/${this.#name}`, { recursive: true, force: true });
     // The ends inside go with the namespace, and their other ends with them.
     spawnSync('ip', ['netns', 'del', this.#name], { stdio: 'ignore' });
     for (const device of [this.#client, `${this.#name}x`, this.#bridge]) {

@@ -31,6 +31,8 @@ export interface TrackerOptions {
   readonly args?: readonly string[];
   /** What the process is run by, such as `ip netns exec NAME`. */
   readonly prefix?: readonly string[];
+  /** Folder of the build that runs; this one. */
+  readonly repository?: string;
 }
 
 function listenArguments(flag: string, addresses: readonly string[]): string[] {
@@ -72,7 +74,7 @@ export class TrackerProcess extends NodeProcess {
       args.push('--config', file);
     }
     args.push(...(options.args ?? []));
-    const child = spawnNode(args, options.env, options.prefix);
+    const child = spawnNode(args, options.env, options.prefix, options.repository);
     child.once('close', () => removeFolder(configFolder));
     return new TrackerProcess(options, data, child);
   }

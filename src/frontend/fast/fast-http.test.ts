@@ -43,6 +43,7 @@ class LetterParser implements HeadParser {
 
 /** Answers with the target. */
 class EchoHandler implements HttpBatchHandler {
+  draining = false;
   readonly #prepared: string[] = [];
   beginBatch(): void {}
   handle(target: Uint8Array, start: number, end: number, _: Endpoint, output: Uint8Array): number {
@@ -107,6 +108,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
     epoll: { remove: () => 0 },
   };
   const passed: string[] = [];
+  const handler = new EchoHandler();
   const http = new FastHttp(
     {
       addresses: [{ local: endpointOf(LOOPBACK[4]) }],
@@ -122,7 +124,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
     {
       sys: system,
       loop: loop as unknown as SocketLoop,
-      handler: new EchoHandler(),
+      handler,
       parser: new LetterParser(),
       handOver: {
         take: (fd, bytes) => {
@@ -145,7 +147,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
     for (const local of ready) http.ready(local, EPOLLIN);
     http.endTurn();
   };
-  return { http, turn, passed, listened, client: () => new Client(address) };
+  return { http, handler, turn, passed, listened, client: () => new Client(address) };
 }
 
 const LISTENER = 0;
@@ -180,6 +182,25 @@ describe('a turn of the loop', () => {
     http.endTurn();
     turn(1, LISTENER);
     expect(http.connections).toBe(0);
+  });
+});
+
+describe('a tracker that drains', () => {
+  it('answers, and ends connections with their next reply', () => {
+    const { handler, turn, client } = fixture();
+    const one = client();
+    one.send('Pa.');
+    turn(0, LISTENER);
+    expect(one.replies()).toEqual(['a']);
+    handler.draining = true;
+    one.send('Pb.');
+    turn(1, FIRST);
+    expect(one.replies()).toEqual(['b', 'end']);
+    handler.draining = false;
+    const two = client();
+    two.send('Pc.');
+    turn(2, LISTENER);
+    expect(two.replies()).toEqual(['c']);
   });
 });
 

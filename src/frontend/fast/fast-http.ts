@@ -321,7 +321,8 @@ export class FastHttp implements Watcher {
     this.#counters.count(FrontendCounter.httpRequests);
     const requests = ++slots.requests[slot];
     const { requestsPerConnectionMax } = this.#options;
-    const keep = parser.keepAlive && requests < requestsPerConnectionMax && !this.#stopping;
+    const ends = this.#stopping || this.#handler.draining === true;
+    const keep = parser.keepAlive && requests < requestsPerConnectionMax && !ends;
     if (!keep) slots.closing[slot] = 1;
     const { targetStart, targetEnd } = parser;
     const source = slots.sources[slot];

@@ -14,6 +14,7 @@ export const BIG_BYTES = 60_000;
 /** Answers `source target`; `/missing` is a 404, `/bytes` all byte values, `/big` a long body. */
 export class EchoHandler implements HttpHandler {
   batches = 0;
+  draining = false;
   readonly seen: string[] = [];
   onHandle: (() => void) | undefined;
 

@@ -134,6 +134,16 @@ describe('PortableHttp, connections', () => {
     expect(handler.seen).toEqual(['/1', '/2']);
   });
 
+  it('answers while it drains, and closes with the next reply', async () => {
+    const { client, handler } = await serve();
+    handler.onHandle = () => {
+      handler.draining = handler.seen.length === 2;
+    };
+    const text = await client(GET('/1') + GET('/2') + GET('/3')).all();
+    expect(responses(text).map((r) => r.body.split(' ')[1])).toEqual(['/1', '/2']);
+    expect(text.match(/^Connection: close\r$/gim)).toHaveLength(1);
+  });
+
   it('closes excess connections at once, counts them, and serves again when there is room', async () => {
     const { client, http } = await serve({ connectionsMax: 3, halfOpenGraceMs: 1_000_000 });
     const held = [1, 2, 3].map(() => client(GET('/held')));

@@ -118,6 +118,7 @@ export class RequestResponder {
     const kept =
       response.shouldKeepAlive &&
       !this.stopping &&
+      this.#handler.draining !== true &&
       !connection.closing &&
       connection.requests < this.#limits.requestsPerConnectionMax;
     const keptBytes = request.method === 'HEAD' ? HEAD_BYTES : HEAD_BYTES + body.length;

@@ -7,8 +7,9 @@
  * ctl.minder.<self>  request, from a node to whichever minders hear it
  * ```
  *
- * Settings are whole, never differences: a receiver takes a message when its revision is higher
- * than what it holds, and drops it otherwise.
+ * Settings are whole, never differences. Each part has a version of its own, and a receiver takes the
+ * parts that are newer than what it holds; of a minder of the first version, which says none, all
+ * when the revision is higher.
  */
 import { z } from 'zod';
 import { NODE_ID_PATTERN } from './node-id.js';
@@ -53,6 +54,38 @@ export const minderAddressesSchema = z.object({
 });
 export type MinderAddresses = z.output<typeof minderAddressesSchema>;
 
+/** When something was said and by which minder: of two words the greater one counts. */
+export const controlVersionSchema = z.tuple([z.number().int().min(0).max(REVISION_MAX), nodeId]);
+export type ControlVersion = z.output<typeof controlVersionSchema>;
+
+/** A stamp further ahead of our clock is of a minder whose clock is wrong, or ours is. */
+const AHEAD_MS_MAX = 86_400_000;
+
+/**
+ * Which of two words counts, to a node whose clock says `wallMs`. One of a clock that was days ahead
+ * must not count until then: any that is not ahead beats it.
+ */
+export function isNewer(fresh: ControlVersion, known: ControlVersion, wallMs: number): boolean {
+  const [isPresent, wasPresent] = [fresh, known].map(([stamp]) => stamp <= wallMs + AHEAD_MS_MAX);
+  if (isPresent !== wasPresent) return isPresent;
+  return fresh[0] !== known[0] ? fresh[0] > known[0] : fresh[1] > known[1];
+}
+
+export const LIST_MODES = ['open', 'deny', 'allow'] as const;
+
+/** Null: as the tracker is configured. */
+export const tuningSchema = z.object({
+  version: controlVersionSchema,
+  intervalSeconds: z.number().int().min(1).max(28_800).nullable(),
+  numwantMax: z.number().int().min(0).max(200).nullable(),
+  listMode: z.enum(LIST_MODES).nullable(),
+});
+export type ClusterTuning = z.output<typeof tuningSchema>;
+
+/** Drains, and ends of drains, that one message names: the latest first. */
+export const DRAINS_MAX = 512;
+const digestHex = z.string().regex(/^[0-9a-f]{16}$/);
+
 export const settingsSchema = z.object({
   version: z.literal(CONTROL_VERSION),
   type: z.literal('settings'),
@@ -63,8 +96,35 @@ export const settingsSchema = z.object({
   keyRing: keyRingSchema,
   revoked: z.array(nodeId).max(REVOKED_MAX),
   minders: z.array(minderAddressesSchema).max(MINDERS_MAX),
+  // What follows came later; minders of the first version do not say it. Each part has a version of
+  // its own: two minders that have not met yet may say different things under one revision.
+  keyRingVersion: controlVersionSchema.optional(),
+  tuning: tuningSchema.optional(),
+  /** Node, when that was said, and whether it is to drain. */
+  drains: z
+    .array(z.tuple([nodeId, z.number().int().min(0), z.boolean()]))
+    .max(DRAINS_MAX)
+    .optional(),
+  /** Digests of the lists (`HashList.root`). */
+  lists: z.object({ deny: digestHex, allow: digestHex }).optional(),
 });
 export type ClusterSettings = z.output<typeof settingsSchema>;
+
+/**
+ * From a minder to one node, on `ctl.<id>`: a scrape of `hash` is to be answered with `counts`
+ * (complete, downloaded, incomplete) for as long as `ttlSeconds`. Whoever answers so at an address has
+ * heard this, and is that node.
+ */
+export const challengeSchema = z.object({
+  version: z.literal(CONTROL_VERSION),
+  type: z.literal('challenge'),
+  minder: nodeId,
+  /** 20 random bytes, hexadecimal. */
+  hash: z.string().regex(/^[0-9a-f]{40}$/),
+  counts: z.array(z.number().int().min(0).max(0x7fff_ffff)).length(3),
+  ttlSeconds: z.number().int().min(1).max(3_600),
+});
+export type ControlChallenge = z.output<typeof challengeSchema>;
 
 export const controlRequestSchema = z.object({
   version: z.literal(CONTROL_VERSION),
@@ -74,13 +134,20 @@ export const controlRequestSchema = z.object({
 });
 export type ControlRequest = z.output<typeof controlRequestSchema>;
 
-export function encodeControl(message: ClusterSettings | ControlRequest): Uint8Array {
+export function encodeControl(
+  message: ClusterSettings | ControlRequest | ControlChallenge,
+): Uint8Array {
   return Buffer.from(JSON.stringify(message));
 }
 
 /** Undefined for what is no settings message of our version. Never throws. */
 export function decodeSettings(payload: Uint8Array): ClusterSettings | undefined {
   return decode(settingsSchema, payload);
+}
+
+/** Undefined for what is no challenge of our version. Never throws. */
+export function decodeChallenge(payload: Uint8Array): ControlChallenge | undefined {
+  return decode(challengeSchema, payload);
 }
 
 /** Undefined for what is no request of our version. Never throws. */

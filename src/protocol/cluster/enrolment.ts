@@ -36,6 +36,8 @@ export const ENROLMENT_REFUSALS = [
   'node_unknown',
   'node_revoked',
   'cluster_full',
+  /** To a minder: one of us uses somebody else's bus, the other does not. */
+  'bus_differs',
   'too_many_requests',
   'unavailable',
 ] as const;
@@ -55,7 +57,8 @@ export const hostSchema = z
   .max(253)
   .regex(/^[0-9A-Za-z.:_-]+$/);
 
-export const renewalRequestSchema = z.strictObject({
+/** Keys that we do not know are ignored, as in all messages: a newer node may say more than we ask. */
+export const renewalRequestSchema = z.object({
   version: z.literal(ENROLMENT_VERSION),
   /** PKCS #10, PEM; only its key counts, the names come from the minder. */
   csr: pem(4_096),

@@ -20,7 +20,7 @@ import { readU16, readU32, writeU16, writeU32 } from './fields.js';
 
 export const ENVELOPE_BYTES = 16;
 export const CLUSTER_VERSION = 1;
-/** Largest binary message of any kind. */
+/** Largest binary message, but for those about lists. */
 export const MESSAGE_BYTES_MAX = 64 * 1024;
 
 const MAGIC = 0x52544254;
@@ -53,6 +53,10 @@ export const MessageKind = {
   words: 12,
   /** What the donor knows better of those: their peers left. */
   stops: 13,
+  /** Entries of a deny or allow list (list-message.ts). Travels on `ctl`. */
+  listEntries: 14,
+  /** The digests of a list: asks for the entries of the buckets that differ. Travels on `ctl`. */
+  listWanted: 15,
 } as const;
 export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind];
 
@@ -84,11 +88,16 @@ export function sealEnvelope(bytes: Uint8Array, kind: MessageKind): void {
   writeU32(bytes, AT.checksum, checksum(bytes));
 }
 
-/** Checks all but the body. Never throws. */
-export function openEnvelope(bytes: Uint8Array): Decoded {
-  if (bytes.length < ENVELOPE_BYTES || readU32(bytes, 0) !== MAGIC) return Decoded.foreign;
+/** Whether this may be one of our messages at all; nothing else of it is looked at. */
+export function hasMagic(bytes: Uint8Array): boolean {
+  return bytes.length >= ENVELOPE_BYTES && readU32(bytes, 0) === MAGIC;
+}
+
+/** Checks all but the body. Never throws. `bytesMax`: for kinds that may be larger than others. */
+export function openEnvelope(bytes: Uint8Array, bytesMax: number = MESSAGE_BYTES_MAX): Decoded {
+  if (!hasMagic(bytes)) return Decoded.foreign;
   if (readU16(bytes, AT.version) !== CLUSTER_VERSION) return Decoded.version;
-  if (bytes.length > MESSAGE_BYTES_MAX || readU32(bytes, AT.length) !== bytes.length) {
+  if (bytes.length > bytesMax || readU32(bytes, AT.length) !== bytes.length) {
     return Decoded.length;
   }
   if (checksum(bytes) !== readU32(bytes, AT.checksum)) return Decoded.checksum;

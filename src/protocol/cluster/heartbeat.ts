@@ -52,6 +52,8 @@ export const heartbeatSchema = z.object({
   root: z.string().regex(/^[0-9a-f]{16}$/),
   peers: count,
   swarms: count,
+  /** Version of the software; nodes of the first version do not say. */
+  software: printable(64).optional(),
   /** `udp://host:port` and the like, by which clients reach it. */
   addresses: z.array(address).max(ADDRESSES_MAX),
   counters: z

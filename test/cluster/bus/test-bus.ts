@@ -121,11 +121,11 @@ export class TestBus {
     this.server = await this.#launch('bus', port, []);
   }
 
-  /** Another server for the same nodes; with routes when the bus has them. */
+  /** Another server for the same nodes, a third one too; with routes when the bus has them. */
   async secondServer(): Promise<NatsServer> {
     const { routes } = this.server;
     const urls = routes === undefined ? [] : [`nats-route://127.0.0.1:${routes.port}`];
-    const server = await this.#launch('bus-2', 0, urls);
+    const server = await this.#launch(`bus-${2 + this.#others.length}`, 0, urls);
     this.#others.push(server);
     return server;
   }

@@ -1,6 +1,6 @@
 /** A minder over a NATS server that somebody else runs. */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser } from '@nats-io/nkeys';
@@ -19,8 +19,10 @@ import {
   cleanUp,
   clock,
   command,
+  createToken,
   joinMinder,
   NODE,
+  nodesOf,
   startMinder,
   until,
 } from './running-minder.js';
@@ -103,4 +105,36 @@ it('does not start without a key that the server knows', async () => {
     }),
   ).rejects.toMatchObject({ code: 'bus_key_invalid' });
   for (const { server } of [theirs, other]) server.kill('SIGKILL');
+});
+
+it('is shared by several minders, which run none of their own', async () => {
+  const theirs = await startTheirs();
+  const flags = {
+    'minder.natsUrl': theirs.url,
+    'minder.natsCredsFile': theirs.credsFile,
+    'minder.natsAccountKeyFile': theirs.keyFile,
+  };
+  const first = await startMinder(undefined, { ...flags, name: 'first' });
+  const peerFlags = async () => ({
+    'minder.peer': `https://${first.ready.enrol}`,
+    'minder.token': await createToken(first.data, '--role', 'minder'),
+    name: 'second',
+  });
+  await expect(startMinder(undefined, await peerFlags())).rejects.toMatchObject({
+    code: 'minder_bus_differs',
+  });
+  const second = await startMinder(undefined, { ...flags, ...(await peerFlags()) });
+  for (const { data } of [first, second]) {
+    await until(async () => {
+      const healthy = (await nodesOf(data)).filter(({ state }) => state === 'healthy');
+      return healthy.length === 2;
+    });
+  }
+  const identity = await joinMinder(second);
+  expect(identity.bus).toMatchObject({ urls: [theirs.url], external: true });
+  expect(identity.minders.toSorted()).toEqual(
+    [first, second].map(({ ready }) => `https://${ready.enrol}`).toSorted(),
+  );
+  expect(existsSync(join(second.data, 'minder', 'bus'))).toBe(false);
+  theirs.server.kill('SIGKILL');
 });

@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly trackerProtocol: 'http' | 'udp';
   /** Lines for /etc/hosts, for a client that does not understand literal addresses. */
   readonly hostNames?: string;
+  /** What the client is run by, such as `ip netns exec NAME`; then `host` is an address there. */
+  readonly prefix?: readonly string[];
 }
 
 export interface RunningClient {

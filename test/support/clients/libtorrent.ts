@@ -16,7 +16,7 @@ parent = os.getppid()
 session = libtorrent.session({
     'listen_interfaces': interface,
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
-    'enable_outgoing_utp': False, 'enable_incoming_utp': False,
+    'min_announce_interval': 1, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
     'alert_mask': libtorrent.alert.category_t.error_notification
         | libtorrent.alert.category_t.tracker_notification
         | libtorrent.alert.category_t.status_notification,
@@ -41,6 +41,9 @@ while time.monotonic() < ended:
     time.sleep(0.05)
 os._exit(0)
 `;
+
+/** In a network of its own every port is free. */
+const PORT_ELSEWHERE = 16_881;
 
 class RunningLibtorrent implements RunningClient {
   constructor(readonly program: Program) {}
@@ -67,11 +70,12 @@ export const libtorrent: ClientProgram = {
   name: 'libtorrent',
 
   async start(options: ClientOptions): Promise<RunningClient> {
-    const { host, folder, torrent, role } = options;
-    const port = await freePort(host);
+    const { host, folder, torrent, role, prefix = [] } = options;
+    const port = prefix.length === 0 ? await freePort(host) : PORT_ELSEWHERE;
     const socket = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     const args = ['-c', SCRIPT, torrent.file, folder, socket, role];
     // Debian's own interpreter: another one on the path would not find Debian's module.
-    return new RunningLibtorrent(new Program('/usr/bin/python3', args));
+    const [command, ...rest] = [...prefix, '/usr/bin/python3', ...args];
+    return new RunningLibtorrent(new Program(command, rest));
   },
 };
