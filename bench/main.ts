@@ -12,7 +12,7 @@ if (part === 'store') benchStore();
 else if (part === 'sys') benchCallCosts();
 else if (part === 'workers') await benchWorkers(rest);
 else if (part === 'cluster') await benchCluster(rest);
-else if (part === 'dns') await benchDns();
+else if (part === 'dns') await benchDns(rest);
 else if (part === 'lists') await benchLists(rest);
 else if (part === '' || part.startsWith('--'))
   await sideBySide(part === '' ? rest : [part, ...rest]);

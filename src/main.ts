@@ -34,7 +34,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
       exit,
     }),
   minder: async () =>
-    (await import('./cli/minder.js')).minderCommand({ stdout, stderr, env, onStopSignal, exit }),
+    (await import('./cli/minder.js')).minderCommand({
+      stdout,
+      stderr,
+      env,
+      onStopSignal,
+      onReloadSignal,
+      exit,
+    }),
   token: async () => (await import('./cli/token.js')).tokenCommand({ stdout, stderr }),
   nodes: async () => (await import('./cli/nodes.js')).nodesCommand({ stdout, stderr }),
   revoke: async () => (await import('./cli/revoke.js')).revokeCommand({ stdout, stderr }),

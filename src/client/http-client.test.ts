@@ -191,6 +191,13 @@ describe('the HTTP client', () => {
       '/announce',
     );
     await expect(announce(noise, options)).rejects.toMatchObject({ code: 'answerInvalid' });
+    const other = await listen(
+      createTcpServer((socket) =>
+        socket.end('HTTP/1.1 101 Other\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+      ),
+      '/announce',
+    );
+    await expect(announce(other, options)).rejects.toMatchObject({ code: 'answerInvalid' });
   });
 });
 

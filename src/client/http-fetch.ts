@@ -55,7 +55,11 @@ function send(url: URL, signal: AbortSignal, family: 4 | 6 | undefined): Promise
       ...(family === undefined ? {} : { family }),
     };
     // An error of the response's stream shows while its body is read.
-    request(url, options, resolve).on('error', reject).end();
+    request(url, options, resolve)
+      .on('error', reject)
+      // Of an answer that changes the protocol (101) node says neither response nor error.
+      .on('close', () => reject(new TrackerClientError('answerInvalid', 'no answer over HTTP')))
+      .end();
   });
 }
 

@@ -178,6 +178,18 @@ describe('lists in a cluster', () => {
     expect(tracker.exchange.requester.counters.questions).toBe(questions);
   });
 
+  it('reach a tracker that starts with those of yesterday as soon as it hears of others', () => {
+    const world = new World(1);
+    const minder = world.add(MINDERS[0]);
+    minder.put('deny', entryOf(1), entryOf(2));
+    world.run(1_000);
+    const tracker = world.add(TRACKERS[0]);
+    tracker.lists.deny.put(entryOf(1));
+    minder.say();
+    world.run(500);
+    expect(contentOf(tracker.lists)).toEqual(contentOf(minder.lists));
+  });
+
   it('are asked for when the news were lost, and from nobody else than the minder that has them', () => {
     const world = new World(1);
     const [first, second] = [world.add(MINDERS[0]), world.add(MINDERS[1])];
@@ -306,6 +318,14 @@ describe('lists in a cluster', () => {
     // The last question still waits for its turn, and those that it replaced do not.
     world.run(60_000);
     expect(heard).toBe(9);
+    // Reading them costs time as well: of a flood hardly any is.
+    const { refused } = minder.exchange.counters;
+    for (let i = 0; i < 100; i++) {
+      tracker.publish(controlRequestSubject(TRACKERS[0]), ask(TRACKERS[0]).fill(0xff, 100));
+    }
+    world.run(100);
+    expect(minder.exchange.counters.refused - refused).toBeLessThanOrEqual(16);
+    expect(minder.exchange.counters.questionsRefused).toBeGreaterThanOrEqual(84);
   });
 
   it('take what fits of a flood, and ask for the rest', () => {

@@ -14,7 +14,8 @@
  * entries between two looks at the clock.
  *
  * Bounds: 32 MiB that were heard and not taken in; what goes beyond is dropped and counted, and the
- * roots then tell. See list-donor.ts for what may be asked of a minder.
+ * roots then tell. Eight questions a second of each node are read; see list-donor.ts for what may be
+ * asked of a minder.
  */
 import type { Prng } from '../lib/prng.js';
 import {
@@ -51,6 +52,8 @@ const DONE_MAX = 32;
 const UNCONFIRMED_BYTES_MAX = 16 * 1024 * 1024;
 /** Entries between two looks at the clock: about a quarter of a millisecond. */
 const ENTRIES_AT_ONCE = 128;
+/** Reading one costs 35 us, and who asks in good faith waits for the answer. */
+const QUESTIONS_PER_SECOND_MAX = 8;
 /** A long import changes the roots all the time. */
 const ROOTS_EVERY_MS = 1_000;
 
@@ -79,6 +82,8 @@ export class ListExchange {
   readonly counters = {
     /** Messages that were damaged, or not for a node like this one. */
     refused: 0,
+    /** Questions of nodes that ask too often, which are not read. */
+    questionsRefused: 0,
     /** Messages that came while too many waited. */
     dropped: 0,
     /** Messages of news that were sent. */
@@ -101,6 +106,9 @@ export class ListExchange {
   #currentTaken = 0;
   #rootsMs = Number.NEGATIVE_INFINITY;
   #roots = '';
+  /** Questions in this second, by the subject that the bus vouches for. */
+  readonly #asked = new Map<string, number>();
+  #askedSecond = Number.NEGATIVE_INFINITY;
 
   constructor(options: ListExchangeOptions, dependencies: ListExchangeDependencies) {
     const { lists, transport, clock, random, onTaken } = dependencies;
@@ -197,6 +205,10 @@ export class ListExchange {
 
   #answer(subject: string, payload: Uint8Array): void {
     const { id, role } = this.#options;
+    if (!this.#mayAsk(subject)) {
+      this.counters.questionsRefused++;
+      return;
+    }
     const message = decodeListMessage(payload);
     if (typeof message === 'number' || message.kind !== 'wanted' || role !== 'minder') {
       this.counters.refused++;
@@ -210,6 +222,19 @@ export class ListExchange {
       return;
     }
     this.donor.ask(message, isTracker ? controlSubject(message.from) : listSubject(message.from));
+  }
+
+  /** All minders ask on one subject of ours, and are trusted; each tracker has one of its own. */
+  #mayAsk(subject: string): boolean {
+    if (!subject.startsWith(MINDER_REQUESTS)) return true;
+    const second = Math.floor(this.#dependencies.clock.monotonicMs() / 1_000);
+    if (second !== this.#askedSecond) {
+      this.#askedSecond = second;
+      this.#asked.clear();
+    }
+    const asked = 1 + (this.#asked.get(subject) ?? 0);
+    this.#asked.set(subject, asked);
+    return asked <= QUESTIONS_PER_SECOND_MAX;
   }
 
   /** Takes in what was heard; returns whether there is more. */

@@ -3,10 +3,12 @@
  * a node whose own root stays different asks one of them for what differs, answer by answer:
  *
  * ```
- *        a root differs for 2 s              the last message of an answer was taken in
+ *        a root differs for 2 s*             the last message of an answer was taken in
  *   idle -----------------------> asking ----------------------------------------------> asking from
  *     ^                             |  nothing heard for 5 s                               `next` on
  *     +-----------------------------+---------------------------- `next` is the end ----------+
+ *
+ *   * at once after a start, so that what was denied meanwhile is not served for that long
  * ```
  *
  * Two minders each ask the other, so that each ends up with what both know. Where a whole round
@@ -35,6 +37,8 @@ export type ListRoots = NonNullable<ClusterSettings['lists']>;
 
 /** How long a root must differ, with nothing new coming in: the news may be under way. */
 const SETTLE_MS = 2_000;
+/** The same after a start, until our list was a minder's once: what was said before, we have missed. */
+const SETTLE_MS_FIRST = 0;
 /** The same while something new comes in all the time. */
 const SETTLE_MS_MAX = 15_000;
 const ANSWER_MS_MAX = 5_000;
@@ -94,6 +98,8 @@ export class ListRequester {
   readonly #views = new Map<string, Record<ListName, View>>();
   /** When an entry was last taken in. */
   readonly #takenMs = { deny: Number.NEGATIVE_INFINITY, allow: Number.NEGATIVE_INFINITY };
+  /** Whether a list was once, since the start, all that some minder knew. */
+  readonly #wasCurrent = { deny: false, allow: false };
   #question: Question | undefined;
   #request: number;
   #lookMs = Number.NEGATIVE_INFINITY;
@@ -167,6 +173,7 @@ export class ListRequester {
       return;
     }
     this.counters.rounds++;
+    this.#wasCurrent[question.list] = true;
     const view = this.#views.get(question.minder)?.[question.list];
     if (view === undefined) return;
     view.differsMs = undefined;
@@ -205,13 +212,15 @@ export class ListRequester {
     const candidates: string[] = [];
     for (const [minder, { [list]: view }] of this.#views) {
       const isSilent = nowMs - view.heardMs > SILENT_MS;
+      this.#wasCurrent[list] ||= view.root === own;
       if (view.root === own || isSilent || isInVain(view, own, nowMs)) {
         view.differsMs = undefined;
         continue;
       }
       view.differsMs ??= nowMs;
       const quietMs = nowMs - Math.max(view.differsMs, this.#takenMs[list]);
-      if (quietMs >= SETTLE_MS || nowMs - view.differsMs >= SETTLE_MS_MAX) candidates.push(minder);
+      const settleMs = this.#wasCurrent[list] ? SETTLE_MS : SETTLE_MS_FIRST;
+      if (quietMs >= settleMs || nowMs - view.differsMs >= SETTLE_MS_MAX) candidates.push(minder);
     }
     if (candidates.length === 0) return undefined;
     return candidates[this.#dependencies.random.below(candidates.length)];

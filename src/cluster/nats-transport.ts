@@ -80,6 +80,8 @@ export interface NatsTransportCounters {
 
 const UNCONFIRMED_BYTES_MAX = 64 * 1024 * 1024;
 const FLUSH_BYTES = 256 * 1024;
+/** What minders say to each other comes up to this. */
+const PAYLOAD_BYTES_WANTED = 256 * 1024;
 const TICK_MS = 50;
 /** 5 s: pings find a silent server sooner, this finds one that answers pings and nothing else. */
 const FLUSH_TICKS_MAX = 100;
@@ -309,6 +311,11 @@ export class NatsTransport implements ReplicationTransport {
       this.#rota.settle();
       this.counters.connects++;
       this.#log.log('info', 'connected to the bus', { server: link.server });
+      const { payloadBytesMax } = link;
+      if (payloadBytesMax < PAYLOAD_BYTES_WANTED) {
+        const wanted = { payloadBytesMax, wanted: PAYLOAD_BYTES_WANTED };
+        this.#log.log('warn', 'the bus takes only short messages: some will be lost', wanted);
+      }
       this.#setActive(link);
       this.#dismiss(link);
       this.#dial();

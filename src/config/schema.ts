@@ -217,7 +217,7 @@ const lists = z.strictObject({
     ),
   entriesMax: leaves
     .whole(1_000, 16_777_216)
-    .default(2_000_000)
+    .default(1_250_000)
     .describe('Info hashes in each list; address space is reserved for them at start.'),
 });
 

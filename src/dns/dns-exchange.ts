@@ -85,6 +85,7 @@ function overUdp(
         if (error !== null) giveUp();
       });
     });
+    if (signal.aborted) giveUp();
   });
 }
 

@@ -2,7 +2,7 @@
  * DNS over TCP (RFC 7766): queries and answers one after the other on a connection, each behind its
  * length in two bytes. Queries may come in a row without waiting; answers keep their order.
  *
- * Everything is bounded: connections, those of one address, the bytes of a query, the answers that a
+ * Everything is bounded: connections, those of one address or IPv6 /64, the bytes of a query, the answers that a
  * client does not read, and the time that it may take. At the bound on connections the one that is
  * idle for the longest makes room, since whoever holds connections for nothing should lose them.
  */
@@ -10,6 +10,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { FatalCallback } from '../frontend/frontend.js';
 import { type BindAddress, formatAddress } from '../frontend/listen-address.js';
 import { listenError } from '../frontend/listen-error.js';
+import { sourceNetwork } from '../lib/source-network.js';
 import type { DnsCounters } from './dns-counters.js';
 
 /** Longest query over TCP: a name, EDNS with padding and a signature need far less. */
@@ -24,6 +25,7 @@ const BACKLOG = 128;
 
 export interface DnsTcpOptions {
   readonly connectionsMax: number;
+  /** Of one IPv4 address, or of one IPv6 /64, which one machine may have all of. */
   readonly connectionsPerAddressMax: number;
   /** Without a complete query, or with answers that wait to be read, for this long: closed. */
   readonly idleMs: number;
@@ -40,6 +42,7 @@ export interface DnsTcpDependencies {
 
 interface Connection {
   readonly socket: Socket;
+  /** Or its network: by whom it is counted. */
   readonly address: string;
   activeAtMs: number;
   /** The beginning of a query whose end has not come. */
@@ -105,7 +108,7 @@ export class DnsTcp {
   readonly #onConnection = (socket: Socket): void => {
     const { counters, nowMs } = this.#deps;
     counters.tcpConnectionsTotal++;
-    const address = socket.remoteAddress ?? '';
+    const address = sourceNetwork(socket.remoteAddress ?? '');
     const held = this.#byAddress.get(address) ?? 0;
     // A socket without an address is gone already.
     if (address === '' || held >= this.#options.connectionsPerAddressMax) {

@@ -6,7 +6,7 @@
  */
 import { isLoopbackAddress } from '../admin/access.js';
 import type { Clock } from '../lib/clock.js';
-import { Endpoint, formatAddress } from '../lib/endpoint.js';
+import { sourceNetwork } from '../lib/source-network.js';
 
 export interface AddressGateOptions {
   /** Requests at once. */
@@ -52,12 +52,4 @@ export class AddressGate {
     bucket.left--;
     return true;
   }
-}
-
-/** By what a stranger is counted: an IPv4 address, or the /64 that an IPv6 address is in. */
-export function sourceNetwork(address: string): string {
-  const endpoint = new Endpoint();
-  if (!endpoint.setAddressText(address) || endpoint.family === 4) return address;
-  endpoint.bytes.fill(0, 8);
-  return `${formatAddress(endpoint.bytes, 0, 16)}/64`;
 }

@@ -2,6 +2,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -46,7 +47,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(room, { recursive: true, force: true }));
 
-const write = () => writeBackup({ data, file, software: '1.2.3', createdMs: 1_769_860_800_000 });
+const OPTIONS = { software: '1.2.3', createdMs: 1_769_860_800_000 };
+const write = () => writeBackup({ data, file, ...OPTIONS });
 const code = (error: unknown) => (error as { code?: BackupErrorCode }).code;
 
 async function codeOf(act: () => unknown): Promise<string | undefined> {
@@ -88,6 +90,17 @@ describe('a backup', () => {
     const before = readFileSync(file);
     expect(await codeOf(write)).toBe('backup_file');
     expect(readFileSync(file)).toEqual(before);
+  });
+
+  it('leaves alone what lies beside it, and nothing of one that fails', async () => {
+    writeFileSync(`${file}.new`, "somebody else's");
+    write();
+    expect(readFileSync(`${file}.new`, 'utf8')).toBe("somebody else's");
+    const beside = readdirSync(room);
+    expect(await codeOf(() => writeBackup({ ...OPTIONS, data, file: join(room, 'no', 'x') }))).toBe(
+      'backup_file',
+    );
+    expect(readdirSync(room)).toEqual(beside);
   });
 
   it('is not made where there is no minder', async () => {

@@ -12,11 +12,11 @@
  * minder that runs, so they can be read at any time; what changed between two of them is caught up
  * with at the next start. The backup is as secret as the authority in it: mode 0600, not encrypted.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
-  chmodSync,
   closeSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -242,21 +242,25 @@ function writeNew(path: string, bytes: Uint8Array): void {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
     throw new BackupError('backup_file', `${path} is there already: choose another name`);
   }
-  const pending = `${path}.new`;
+  // Nobody else's: what has this name already is not ours to remove, and a link is not followed.
+  const pending = `${path}.${randomBytes(6).toString('hex')}.new`;
+  let isMade = false;
   try {
-    rmSync(pending, { force: true });
     const fd = openSync(pending, 'wx', 0o600);
+    isMade = true;
     try {
+      // Whatever the umask was.
+      fchmodSync(fd, 0o600);
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
-    // Whatever the umask was.
-    chmodSync(pending, 0o600);
     renameSync(pending, path);
     syncDirectory(dirname(path));
   } catch (error) {
+    // A disk that is full must not stay so because of half a backup.
+    if (isMade) rmSync(pending, { force: true });
     throw new BackupError('backup_file', `cannot write ${path}: ${reasonOf(error)}`);
   }
 }

@@ -73,6 +73,8 @@ const token = z.object({
 
 /** A minder of the cluster, by its node id: where nodes find it. Written by that minder itself. */
 const minder = z.object({
+  /** It answers DNS queries for the name of the cluster. */
+  dns: z.boolean().optional(),
   /** `https://host:port` of enrolment and renewal. */
   urls: z.array(text(512)).max(16),
   /** `tls://host:port` of its bus; empty where somebody else's bus is used. */

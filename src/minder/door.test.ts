@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../lib/clock.js';
 import { createLogger } from '../lib/log.js';
-import { AddressGate, sourceNetwork } from './address-gate.js';
+import { sourceNetwork } from '../lib/source-network.js';
+import { AddressGate } from './address-gate.js';
 import { hostsFor, knownHosts } from './minder-addresses.js';
 import { RefusalLog } from './refusal-log.js';
 

@@ -20,6 +20,7 @@ import { roleOf } from '../cluster/server-role.js';
 import type { Clock } from '../lib/clock.js';
 import { Endpoint, formatAddress } from '../lib/endpoint.js';
 import type { Logger } from '../lib/log.js';
+import { sourceNetwork } from '../lib/source-network.js';
 import {
   ENROL_PATH,
   ENROLMENT_REQUEST_BYTES_MAX,
@@ -28,7 +29,7 @@ import {
   RENEW_PATH,
 } from '../protocol/cluster/enrolment.js';
 import { MINDER_PATH } from '../protocol/cluster/minder-admission.js';
-import { AddressGate, sourceNetwork } from './address-gate.js';
+import { AddressGate } from './address-gate.js';
 import type { KeyPairPem } from './certificate-authority.js';
 import type { Enrolment, EnrolmentOutcome, RequestSource } from './enrolment.js';
 import type { AdmissionOutcome, MinderAdmission } from './minder-admission.js';

@@ -92,19 +92,21 @@ export class Enrolment {
       return this.refuse('node_revoked', source, { node: first.nodeId });
     }
     const certificate = await this.#certify(csr, role, first.nodeId);
-    if (certificate === undefined) return this.refuse('request_invalid', source, { name });
+    if (certificate === undefined)
+      return this.refuse('request_invalid', source, { nodeName: name });
     // Unspent tokens name a new id each time they are checked.
     const { nodeId } = first;
     const access = await this.#access(nodeId, role, busPublicKey, source);
     // While all that was made, another may have spent the token.
     const check = tokens.check(token, bearer);
     if (!check.ok) return this.#refuseToken(check, source, name);
-    if (check.isNew !== first.isNew) return this.refuse('unavailable', source, { name });
+    if (check.isNew !== first.isNew) return this.refuse('unavailable', source, { nodeName: name });
     // Nor may a revocation have slipped in: the answer would hold the keys that it has replaced.
     if (state.get('revocation', nodeId) !== undefined) {
       return this.refuse('node_revoked', source, { node: nodeId });
     }
-    if (check.isNew && this.#isFull()) return this.refuse('cluster_full', source, { name });
+    if (check.isNew && this.#isFull())
+      return this.refuse('cluster_full', source, { nodeName: name });
     const nowMs = clock.wallMs();
     const record: ControlRecord<'node'> = {
       role,
@@ -122,7 +124,7 @@ export class Enrolment {
     state.commit([...spent, { kind: 'node', id: nodeId, value: record }]);
     this.counters.enrolled++;
     this.#dependencies.logger.info(
-      { node: nodeId, name, role, address: source.address, tokenId: check.tokenId },
+      { node: nodeId, nodeName: name, role, address: source.address, tokenId: check.tokenId },
       'a node joined',
     );
     return { ok: true, reply: this.#reply(nodeId, role, certificate, access, source) };
@@ -165,7 +167,7 @@ export class Enrolment {
     };
     state.commit([{ kind: 'node', id: nodeId, value: record }]);
     this.counters.renewed++;
-    logger.debug({ node: nodeId, name }, 'a certificate was renewed');
+    logger.debug({ node: nodeId, nodeName: name }, 'a certificate was renewed');
     return { ok: true, reply: this.#reply(nodeId, role, certificate, access, source) };
   }
 
@@ -187,7 +189,7 @@ export class Enrolment {
     source: RequestSource,
     name: string,
   ): EnrolmentOutcome {
-    const details = { name, ...(tokenId === undefined ? {} : { tokenId }) };
+    const details = { nodeName: name, ...(tokenId === undefined ? {} : { tokenId }) };
     return this.refuse(told, source, details, `token_${reason}`);
   }
 

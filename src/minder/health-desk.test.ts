@@ -16,7 +16,8 @@ const B = `n${'b'.repeat(16)}`;
 let directory = '';
 let bus: MemoryBus;
 let isLost: (from: string, to: string) => boolean = () => false;
-const clock = new SystemClock();
+const systemClock = new SystemClock();
+const clock = systemClock;
 const lines: string[] = [];
 const log = {
   log: (level: string, msg: string) => {
@@ -40,7 +41,7 @@ afterEach(async () => {
 });
 
 /** A minder's part that judges, with its own files. */
-function minder(name: string) {
+function minder(name: string, clock = systemClock) {
   const folder = join(directory, name);
   const state = new ControlState({ path: join(folder, 'state.json') }, { clock });
   const registry = new NodeRegistry(
@@ -67,6 +68,7 @@ function beating(
   nodeId: string,
   addresses: () => readonly string[],
   minders: readonly { registry: NodeRegistry; state: ControlState }[],
+  software: () => string | undefined = () => '1',
 ) {
   for (const { state } of minders) {
     state.commit([{ kind: 'node', id: nodeId, value: nodeRecord(nodeId) }]);
@@ -87,6 +89,7 @@ function beating(
       peers: 0,
       swarms: 0,
       addresses: [...addresses()],
+      software: software(),
       counters: {},
       links: [],
     };
@@ -164,6 +167,51 @@ describe('the health desk', () => {
       ['unverified', 'not_proven'],
       ['unverified', 'not_proven'],
     ]);
+  });
+
+  it('leaves a tracker of the version before in peace, and takes it in once it is upgraded', async () => {
+    const one = minder('one');
+    const [a, b] = [await stand(A, ['127.0.0.1']), await stand(B, ['127.0.0.2'])];
+    let software: string | undefined;
+    beating(A, () => a.addresses, [one]);
+    beating(
+      B,
+      () => b.addresses,
+      [one],
+      () => software,
+    );
+    one.desk.start(one.transport);
+    await until(() => one.desk.set().addresses4.length === 1);
+    one.desk.judge();
+    expect(shown(one, B)).toMatchObject({ state: 'healthy', reason: null });
+    expect(shown(one, B).probes ?? []).toEqual([]);
+    software = '1';
+    await until(() => one.desk.set().addresses4.length === 2);
+    expect(one.desk.counters().probe_attempts_failed).toBe(0);
+  });
+
+  it('blames nobody for the time in which it stood still itself', async () => {
+    const still = new (class extends SystemClock {
+      aheadMs = 0;
+      override monotonicMs() {
+        return super.monotonicMs() + this.aheadMs;
+      }
+      override monotonicSeconds() {
+        return Math.floor(this.monotonicMs() / 1000);
+      }
+    })();
+    const one = minder('one', still);
+    const a = await stand(A, ['127.0.0.1']);
+    beating(A, () => a.addresses, [one]);
+    one.desk.start(one.transport);
+    await until(() => shown(one, A).probes?.every(({ state }) => state === 'well') === true);
+    one.desk.judge();
+    still.aheadMs = 15_000;
+    one.desk.judge();
+    expect(one.desk.verdict(A)?.state).toBe('healthy');
+    // It goes on as before: who is silent after that is silent.
+    one.desk.judge();
+    expect(one.desk.verdict(A)?.state).toBe('unreachable');
   });
 
   it('believes what another minder reached', async () => {

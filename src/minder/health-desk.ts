@@ -30,6 +30,8 @@ import { UdpProbes } from './udp-probes.js';
 const PROBE_TICK_MS = 100;
 const JUDGE_MS = 1_000;
 const TELL_MS = 2_000;
+/** Between two judgements, when this process or its machine stood still meanwhile. */
+const STOOD_STILL_MS = 4_000;
 
 export interface HealthDeskOptions {
   readonly probeSeconds: number;
@@ -67,6 +69,7 @@ export class HealthDesk {
   readonly #udp = new UdpProbes();
   readonly #http = new HttpProbes();
   #running: Running | undefined;
+  #judgedMs = Number.NaN;
   /** State of each tracker, for the log. */
   #states = new Map<string, string>();
 
@@ -126,8 +129,12 @@ export class HealthDesk {
     if (this.#running === undefined) return;
     const { registry, clock } = this.#dependencies;
     const { prober, exchange } = this.#running;
+    const stoodStillMs = clock.monotonicMs() - this.#judgedMs;
+    this.#judgedMs = clock.monotonicMs();
+    // Whoever stood still has heard nobody; what was said meanwhile is read before the next time.
+    if (stoodStillMs > STOOD_STILL_MS) return;
     const facts = registry.facts();
-    prober.look(facts.filter(({ state }) => state !== 'revoked'));
+    prober.look(facts.filter(({ id, state }) => state !== 'revoked' && registry.canProve(id)));
     const reports = [ownReports(prober), ...exchange.reports()];
     const endpoints = (nodeId: string) => prober.endpoints(nodeId);
     this.#health.judge(facts, reports, endpoints, clock.monotonicMs());
@@ -218,7 +225,12 @@ export class HealthDesk {
       const before = this.#states.get(id);
       if (before === state || (before === undefined && state !== 'unreachable')) continue;
       const level = state === 'unreachable' ? 'warn' : 'info';
-      this.#dependencies.log.log(level, `a tracker is ${state}`, { id, name, reason, before });
+      this.#dependencies.log.log(level, `a tracker is ${state}`, {
+        node: id,
+        nodeName: name,
+        reason,
+        before,
+      });
     }
     this.#states = states;
   }

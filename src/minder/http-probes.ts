@@ -129,7 +129,11 @@ function checkAnnounce(answer: HttpAnswer): void {
 async function httpGet(isSecure: boolean, options: RequestOptions): Promise<HttpAnswer> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = isSecure ? httpsRequest : httpRequest;
-    request(options, resolve).on('error', reject).end();
+    request(options, resolve)
+      .on('error', reject)
+      // Of an answer that changes the protocol (101) node says neither response nor error.
+      .on('close', () => reject(new TrackerClientError('answerInvalid', 'no answer over HTTP')))
+      .end();
   });
   const chunks: Uint8Array[] = [];
   let bytes = 0;

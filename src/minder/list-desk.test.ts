@@ -89,7 +89,8 @@ describe('the desk for lists', () => {
       absent: ['b'.repeat(40)],
     });
     bus.settle();
-    expect(told.at(-1)).toBe('deny -aaaaaaaa');
+    // Of the one it did not know as well: trackers might.
+    expect(told.slice(-2)).toEqual(['deny -aaaaaaaa', 'deny -bbbbbbbb']);
     await expect(desk.handle('list.show', { list: 'deny', hash: HASH })).rejects.toMatchObject({
       code: 'control_not_found',
     });

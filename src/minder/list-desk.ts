@@ -152,17 +152,19 @@ export class ListDesk {
     const entries: ListEntry[] = [];
     const absent: string[] = [];
     this.#stamp = Math.max(nowMs, this.#stamp + 1);
-    for (const text of new Set(hashes.map((each) => each.toLowerCase()))) {
+    const named = new Set(hashes.map((each) => each.toLowerCase()));
+    for (const text of named) {
       const before = known.get(Buffer.from(text, 'hex'));
-      if (before?.present !== true) {
-        absent.push(text);
-        continue;
-      }
-      const gone = { ...before, present: false, expiresSeconds: 0, reason: '' };
+      if (before?.present !== true) absent.push(text);
+      // Also one that this minder does not know, while there is room to remember that: since it was
+      // restored from a backup, trackers may hold what it was told later.
+      if (before === undefined ? known.known >= known.entriesMax : !before.present) continue;
+      const hash = before?.hash ?? Buffer.from(text, 'hex');
+      const gone = { hash, present: false, expiresSeconds: 0, reason: '' };
       entries.push(newerThan(before, { ...gone, stamp: this.#stamp, by: this.#id }));
     }
     await this.#commit(list, entries);
-    return { removed: entries.length, absent };
+    return { removed: named.size - absent.length, absent };
   }
 
   /** First the disk, then the list, then everybody. */

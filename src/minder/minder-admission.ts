@@ -72,7 +72,7 @@ export class MinderAdmission {
     this.counters.admitted++;
     const { name } = known;
     logger.warn(
-      { node: nodeId, name, address: source.address },
+      { node: nodeId, nodeName: name, address: source.address },
       'another minder was given the keys of the cluster',
     );
     const { cluster, route } = authorities;

@@ -114,7 +114,7 @@ export async function joinMinders(
     if (!(error instanceof EnrolmentError) || error.code !== 'identity_missing') throw error;
     throw new EnrolmentError(
       'identity_missing',
-      'this minder has not joined yet, and what it has is not good any more: start it with ' +
+      'this minder has not joined yet, or its certificate ran out before it had: start it with ' +
         '--peer URL and --token TOKEN, a token of role minder',
     );
   });

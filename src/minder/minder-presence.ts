@@ -29,6 +29,8 @@ export interface MinderPresenceOptions {
   readonly enrolment: { readonly host: string; readonly port: number };
   /** Address that the routes are bound to; '' for all. */
   readonly routesHost: string;
+  /** Whether this minder answers for the cluster's name. */
+  readonly dns?: boolean;
 }
 
 export interface MinderPresenceDependencies {
@@ -127,13 +129,14 @@ export class MinderPresence {
   }
 
   #place(): MinderPlace {
-    const { advertise, routesHost } = this.#options;
+    const { advertise, routesHost, dns = false } = this.#options;
     const { bus, foundation } = this.#dependencies;
     const { place, roster } = foundation;
     const called = { called: place.calledHosts, source: roster.source };
     const hosts = hostsForMinders(this.#hostOptions, called);
     const routeHosts = hostsForMinders({ advertise, bound: routesHost }, called);
     return {
+      dns,
       urls: this.#urls(hosts),
       bus: bus.external ? [] : bus.urls(hosts),
       routes: bus.routeUrls(routeHosts),

@@ -118,8 +118,9 @@ export class MinderRoster {
     return { kind: 'node', id, value };
   }
 
-  #minderChange({ urls, bus, routes }: MinderPlace): ControlChange {
+  #minderChange({ dns, urls, bus, routes }: MinderPlace): ControlChange {
     const value: ControlRecord<'minder'> = {
+      ...(dns === true ? { dns } : {}),
       urls: urls.slice(0, URLS_MAX),
       bus: bus.slice(0, URLS_MAX),
       routes: routes.slice(0, URLS_MAX),

@@ -34,8 +34,8 @@ function enrolled(id: string, name: string): void {
   state.commit([{ kind: 'node', id, value: nodeRecord(name) }]);
 }
 
-function beat(id: string, over: Partial<Heartbeat> = {}): void {
-  registry.note(id, {
+function heartbeat(id: string, over: Partial<Heartbeat> = {}): Heartbeat {
+  return {
     version: 1,
     id,
     name: 'says so itself',
@@ -53,7 +53,11 @@ function beat(id: string, over: Partial<Heartbeat> = {}): void {
     counters: {},
     links: [],
     ...over,
-  });
+  };
+}
+
+function beat(id: string, over: Partial<Heartbeat> = {}): void {
+  registry.note(id, heartbeat(id, over));
 }
 
 const view = (id: string) => registry.nodes().find((node) => node.id === id)!;
@@ -142,6 +146,46 @@ describe('the registry of nodes', () => {
     clock.advance(1);
     for (let i = 15; i > 0; i--) beat(A, { wallMs: clock.wallMs() - 1_000 * i - 12_000 });
     expect(view(A)).toMatchObject({ state: 'healthy', clockOffsetMs: 0 });
+  });
+
+  it('says of a node that it runs twice, once a minute, and nothing of one that starts again', () => {
+    const lines: string[] = [];
+    const watching = new NodeRegistry(
+      { clockOffsetMaxMs: 10_000 },
+      {
+        self: { name: 'm', software: '1', addresses: [] },
+        state,
+        clock,
+        log: { log: (_level, msg, fields) => lines.push(`${msg} ${fields?.nodeName}`) },
+      },
+    );
+    const hear = (epoch: number, wallMs = clock.wallMs()) =>
+      watching.note(A, heartbeat(A, { name: 'alpha', epoch, wallMs }));
+    const first = clock.wallMs();
+    for (let i = 0; i < 5; i++) {
+      hear(first);
+      clock.advance(1);
+    }
+    // A new process, and what the old one said last comes after it.
+    const second = clock.wallMs();
+    hear(second);
+    hear(first, second - 1_000);
+    hear(second);
+    expect(lines).toEqual([]);
+    for (let i = 0; i < 59; i++) {
+      clock.advance(1);
+      hear(first);
+      hear(second);
+    }
+    expect(lines).toEqual(['a tracker runs twice, restored or copied: stop one of the two alpha']);
+    clock.advance(10);
+    hear(first);
+    expect(lines).toHaveLength(2);
+    // Its clock is set back, and it starts anew.
+    clock.advance(60);
+    hear(first, first + 200_000);
+    for (let ms = -600_000; ms < 400_000; ms += 50_000) hear(first - 600_000, first + ms);
+    expect(lines).toHaveLength(2);
   });
 
   it('takes no word from strangers, from the revoked, or from one who speaks for another', () => {

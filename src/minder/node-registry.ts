@@ -8,6 +8,7 @@
  */
 import type { ClusterView, LinkView, NodeState, NodeView } from '../admin/cluster-view.js';
 import type { Clock } from '../lib/clock.js';
+import type { LogSink } from '../lib/log-sink.js';
 import { SecondBudget } from '../lib/second-budget.js';
 import { decodeHeartbeat, type Heartbeat } from '../protocol/cluster/heartbeat.js';
 import type { ControlRecord } from './control-record.js';
@@ -38,6 +39,11 @@ const OFFSETS_KEPT = 5;
 /** Of one node: it sends one, and what was held up on the way may come at once. */
 const HEARTBEATS_PER_SECOND_MAX = 20;
 
+/** What a process that has ended said last may come so late, by its own clock. */
+const LEFT_OVER_MS = 2_000;
+/** Lines about a node that runs twice: one in so long. */
+const TWICE_SECONDS = 60;
+
 /** Whoever judges trackers by more than heartbeats. */
 export interface NodeJudge {
   /** Undefined for a node that is not judged: what heartbeats say counts. */
@@ -51,6 +57,8 @@ interface Live {
   offsetsMs: number[];
   /** Records a second that it sent between its last two heartbeats. */
   rate: number;
+  /** When it was last said that it runs twice. */
+  twiceSeconds: number;
 }
 
 export class NodeRegistry {
@@ -63,6 +71,7 @@ export class NodeRegistry {
   readonly #self: SelfDescription;
   readonly #state: ControlState;
   readonly #clock: Clock;
+  readonly #log: LogSink | undefined;
   /** Only of nodes that have enrolled, so no larger than their number. */
   readonly #live = new Map<string, Live>();
   /** Heartbeats that each node may have read in this second, likewise. */
@@ -72,13 +81,25 @@ export class NodeRegistry {
 
   constructor(
     { clockOffsetMaxMs, silentSeconds = SILENT_SECONDS }: NodeRegistryOptions,
-    { self, state, clock }: { self: SelfDescription; state: ControlState; clock: Clock },
+    {
+      self,
+      state,
+      clock,
+      log,
+    }: {
+      self: SelfDescription;
+      state: ControlState;
+      clock: Clock;
+      /** Told of nodes that run twice. */
+      log?: LogSink;
+    },
   ) {
     this.#clockOffsetMaxMs = clockOffsetMaxMs;
     this.#silentSeconds = silentSeconds;
     this.#self = self;
     this.#state = state;
     this.#clock = clock;
+    this.#log = log;
     this.#startSeconds = clock.monotonicSeconds();
   }
 
@@ -98,6 +119,14 @@ export class NodeRegistry {
         const isDraining = this.#isDrained(id) || live?.heartbeat.state === 'draining';
         return { id, name, ...this.#condition(id, live), isDraining, addresses };
       });
+  }
+
+  /**
+   * Whether a tracker can answer challenges. Those of the version before ours cannot, and say no
+   * version in their heartbeats: probed in vain they would wait for minutes when they are upgraded.
+   */
+  canProve(id: string): boolean {
+    return this.#live.get(id)?.heartbeat.software !== undefined;
   }
 
   /** Bytes came on the subject for heartbeats of the node `nodeId`. */
@@ -143,7 +172,27 @@ export class NodeRegistry {
       heardSeconds,
       offsetsMs: offsets.slice(-OFFSETS_KEPT),
       rate: old === undefined ? 0 : rateBetween(old.heartbeat, heartbeat),
+      twiceSeconds: this.#lookForTwin(old, heartbeat),
     });
+  }
+
+  /**
+   * Says when a node runs twice, as after a restored back-up or a copied data directory: a process that
+   * began earlier goes on speaking. Returns when that was last said.
+   */
+  #lookForTwin(old: Live | undefined, { id, name, role, epoch, wallMs }: Heartbeat): number {
+    if (old === undefined) return Number.NEGATIVE_INFINITY;
+    const { heartbeat: last, twiceSeconds } = old;
+    const isTwin = epoch < last.epoch && wallMs > last.epoch + LEFT_OVER_MS;
+    const seconds = this.#clock.monotonicSeconds();
+    if (!isTwin || seconds - twiceSeconds < TWICE_SECONDS) return twiceSeconds;
+    this.#log?.log('error', `a ${role} runs twice, restored or copied: stop one of the two`, {
+      node: id,
+      nodeName: name,
+      started: new Date(epoch).toISOString(),
+      otherStarted: new Date(last.epoch).toISOString(),
+    });
+    return seconds;
   }
 
   /** Forgets what heartbeats said of nodes that are gone from the state. */

@@ -271,6 +271,26 @@ describe('a probe over HTTP', () => {
     }
   });
 
+  it('ends when the answer changes the protocol, as often as that may be', async () => {
+    const port = await listening(
+      createNetServer((socket) => {
+        socket.on('error', () => {});
+        socket.resume();
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+        );
+      }),
+    );
+    const url = `http://127.0.0.1:${port}/announce`;
+    // One that never ended would keep its connection's place for ever.
+    const outcomes = await Promise.all(
+      Array.from({ length: CONNECTIONS_MAX + 1 }, () => probe(url, { isAttempt: true })),
+    );
+    for (const outcome of outcomes) {
+      expect(outcome).toEqual({ error: 'wrong_answer', rttMs: undefined });
+    }
+  });
+
   it('says so when nothing listens', async () => {
     const server = createNetServer();
     const port = await listening(server);

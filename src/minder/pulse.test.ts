@@ -15,8 +15,30 @@ function beat(name: string, connected = true): [string, unknown][] {
     subscribe: () => {},
     onConnection: () => {},
   };
-  new Pulse({ nodeId: NODE, name }, { clock: new ManualClock() }).beat(transport);
+  new Pulse({ nodeId: NODE, name }, { clock: new ManualClock(), log: { log() {} } }).beat(
+    transport,
+  );
   return said;
+}
+
+/** A pulse, what it says, and the lines it writes. */
+function pulse(clock: ManualClock) {
+  const said: Uint8Array[] = [];
+  const lines: string[] = [];
+  const log = { log: (level: string, msg: string) => void lines.push(`${level} ${msg}`) };
+  const made = new Pulse({ nodeId: NODE, name: 'm' }, { clock, log });
+  const transport: ReplicationTransport = {
+    connected: true,
+    unconfirmedBytes: 0,
+    publish: (_, payload) => said.push(payload),
+    subscribe: () => {},
+    onConnection: () => {},
+  };
+  const beat = () => {
+    made.beat(transport);
+    return said[said.length - 1];
+  };
+  return { beat, lines, hear: (payload: Uint8Array, id = NODE) => made.hear(id, payload) };
 }
 
 describe('the heartbeat of a minder', () => {
@@ -37,5 +59,43 @@ describe('the heartbeat of a minder', () => {
 
   it('is not said while nobody hears it', () => {
     expect(beat('m', false)).toEqual([]);
+  });
+
+  it('finds that another process speaks in its name, and says so once a minute', () => {
+    const clock = new ManualClock();
+    const old = pulse(clock);
+    clock.advance(5);
+    const restored = pulse(clock);
+    const hearBoth = () => {
+      for (const beat of [old.beat(), restored.beat()]) {
+        old.hear(beat);
+        restored.hear(beat);
+      }
+    };
+    // What the old one said before it was ended comes late.
+    restored.hear(old.beat());
+    expect(restored.lines).toEqual([]);
+    for (let second = 0; second < 59; second++) {
+      clock.advance(1);
+      hearBoth();
+    }
+    const line = 'error this minder runs twice, restored or copied: stop the other one';
+    expect([old.lines, restored.lines]).toEqual([[line], [line]]);
+    clock.advance(10);
+    hearBoth();
+    expect([old.lines, restored.lines]).toEqual([
+      [line, line],
+      [line, line],
+    ]);
+  });
+
+  it('takes neither itself nor others nor nonsense for a twin', () => {
+    const clock = new ManualClock();
+    const [one, other] = [pulse(clock), pulse(clock)];
+    clock.advance(10);
+    one.hear(one.beat());
+    other.hear(one.beat(), `n${'b'.repeat(16)}`);
+    one.hear(Buffer.from('{'));
+    expect([...one.lines, ...other.lines]).toEqual([]);
   });
 });

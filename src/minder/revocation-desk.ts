@@ -86,7 +86,7 @@ export class RevocationDesk {
     const worstMs = clock.wallMs() + bus.lifetimeMsMax;
     const noted = { revokedMs, effectiveMs: worstMs, busPublicKey };
     state.commit([{ kind: 'revocation', id: nodeId, value: noted }]);
-    logger.warn({ node: nodeId, name: record.name }, 'a node was revoked');
+    logger.warn({ node: nodeId, nodeName: record.name }, 'a node was revoked');
     const { live, effectiveWallMs } = await bus.revoke(busPublicKey);
     if (live && (order?.others().length ?? 0) > 0) {
       // Their servers may let it hear until they know.

@@ -126,7 +126,7 @@ export class TuningDesk {
     if ((state.get('drain', id)?.draining ?? false) !== draining) {
       const value = { draining, sinceMs: clock.wallMs() };
       state.commit([{ kind: 'drain', id, value }]);
-      logger.info({ node: id, name }, draining ? 'a drain begins' : 'a drain is over');
+      logger.info({ node: id, nodeName: name }, draining ? 'a drain begins' : 'a drain is over');
     }
     return this.#view(node);
   }

@@ -13,6 +13,7 @@ import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
+import { LoggerSink } from '../lib/log-sink.js';
 import type { Bus } from '../minder/bus.js';
 import type { KeyPairPem } from '../minder/certificate-authority.js';
 import { ControlDesk } from '../minder/control-desk.js';
@@ -108,6 +109,11 @@ export class MinderNode {
     return this.#stopping;
   }
 
+  /** A minder has nothing to read again; but the signal for it must not end one. */
+  reload(): void {
+    this.#logger.info('nothing is read again here');
+  }
+
   async #start(): Promise<void> {
     const config = this.#config;
     const user = findUser(config.user);
@@ -133,7 +139,7 @@ export class MinderNode {
     await this.#startControl(foundation, revocations);
     this.#pulse = new Pulse(
       { nodeId: foundation.state.minderId, name: config.name, software: VERSION },
-      { clock: this.#clock },
+      { clock: this.#clock, log: new LoggerSink(this.#logger) },
     );
     this.#timer = setInterval(() => this.#tick(foundation, peers), TICK_MS);
     assert(this.#source !== undefined && this.#bus !== undefined, 'both have been made');
@@ -232,7 +238,12 @@ export class MinderNode {
     );
     const registry = new NodeRegistry(
       { clockOffsetMaxMs: cluster.clockOffsetMaxMs, silentSeconds: health.silentSeconds },
-      { self: { name, software: VERSION, addresses: advertise }, state, clock },
+      {
+        self: { name, software: VERSION, addresses: advertise },
+        state,
+        clock,
+        log: new LoggerSink(logger),
+      },
     );
     this.#registry = registry;
     const onFatal = (error: Error) => this.#die(error);
@@ -310,6 +321,7 @@ export class MinderNode {
     transport.subscribe('hb.*', (subject, payload) => {
       const nodeId = subject.slice(3);
       peers.order.hear(nodeId);
+      this.#pulse?.hear(nodeId, payload);
       registry.hear(nodeId, payload);
     });
     peers.startSync(transport);

@@ -96,10 +96,10 @@ export class MinderPeers {
   /** Tells the others where this minder is, and follows where they are. */
   enter({ bus, enrolment, expiresMs }: RunningMinder): void {
     const { foundation, reissue, onRevoked } = this.#dependencies;
-    const { advertise, minder } = this.#config;
+    const { advertise, minder, dns } = this.#config;
     const routesHost = requireListen(minder.busCluster).host;
     this.#presence = new MinderPresence(
-      { advertise, enrolment, routesHost },
+      { advertise, enrolment, routesHost, dns: dns.listen.length > 0 },
       { foundation, bus, reissue, onRevoked },
     );
     this.#presence.start(expiresMs);

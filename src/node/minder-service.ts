@@ -143,13 +143,16 @@ export class MinderService {
     await this.#lists?.close();
   }
 
-  /** Name servers inside the zone have the addresses that minders advertise. */
+  /** Name servers inside the zone have the addresses that minders with one advertise. */
   #findNameServers(): void {
     const { dns, advertise } = this.#config;
     const { state } = this.#dependencies.foundation;
     const others = state
       .list('node')
-      .filter(([id, { role }]) => role === 'minder' && state.get('revocation', id) === undefined)
+      .filter(
+        ([id]) =>
+          state.get('minder', id)?.dns === true && state.get('revocation', id) === undefined,
+      )
       .flatMap(([, node]) => node.advertise);
     const addresses = [...new Set([...advertise, ...others])].filter((host) => isIP(host) !== 0);
     const zone = dns.zone.toLowerCase();

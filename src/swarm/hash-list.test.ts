@@ -182,7 +182,7 @@ describe('reasons', () => {
 
 it('a million entries take at most 64 MB, in a list of the default size', () => {
   const million = 1_000_000;
-  const memory = reserveHashList({ entriesMax: 2 * million });
+  const memory = reserveHashList({ entriesMax: 1.25 * million });
   const list = new HashList(memory);
   const hash = new Uint8Array(20);
   const view = new DataView(hash.buffer);

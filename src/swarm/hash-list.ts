@@ -17,8 +17,8 @@
  *                10     entry number + 1 of the next in its bucket, or on the list of free ones
  * ```
  *
- * A million entries touch 44 MB of entries and at most 17 MB of index (8 MB when `entriesMax` is a
- * million), and 50 KB of header: under 64 MB with every reason there can be.
+ * A million entries touch 44 MB of entries, 8 MB of index in a list of the default size (a list with
+ * room for twice as many: 17 MB), and 50 KB of header: under 64 MB with every reason there can be.
  *
  * What a reader may see: a new entry is written first and published by one store to its slot. What
  * changes an entry in place, or moves slots, does so while `sequence` is odd, and a reader that saw

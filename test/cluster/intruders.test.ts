@@ -288,6 +288,7 @@ describe('a member that speaks as another', () => {
       const violations = await counterOf(minder, 'bus_publish_violations');
       const senders = await counterOf(trackers[1], 'refused_sender');
       const all = JSON.parse(settings[0].toString());
+      const minderId: string = all.minder;
       const decree = JSON.stringify({
         ...all,
         revision: all.revision + 1000,
@@ -301,6 +302,10 @@ describe('a member that speaks as another', () => {
         ['ctl.all', decree],
         [`ctl.${victim.nodeId}`, decree],
         [`ctl.minder.${victim.nodeId}`, '{}'],
+        // What minders say to each other: their state, what they found, and their lists.
+        [`ctl.sync.${minderId}`, '{}'],
+        ['ctl.sync.health', '{}'],
+        [`ctl.lists.${minderId}`, batches[0]],
         ['$SYS.REQ.CLAIMS.UPDATE', liar.bus.jwt],
       ];
       for (const [subject, payload] of forbidden) voice.say(subject, payload);

@@ -1,6 +1,7 @@
 /**
  * The previous version beside this one, as during an upgrade: old and new trackers under an old minder,
- * then under a new one, and at last each old node's data directory taken over by the new version.
+ * then under a new one, and at last each old node's data directory taken over by the new version, and a
+ * tracker's by the old one. A minder cannot go back: the previous one refuses a state that says more.
  *
  * Only in the long form (`npm run test:cluster -- --long`): it builds the previous version from the
  * commit that previous-build.ts names, and a checkout may lack history. In the long form that is a
@@ -12,7 +13,7 @@ import { until } from '../support/deadline.js';
 import { announceTarget, httpDict } from '../support/http-wire.js';
 import { IS_LONG } from '../support/long.js';
 import { MinderProcess } from '../support/minder-process.js';
-import type { NodeProcess } from '../support/node-process.js';
+import { type NodeProcess, removeFolder } from '../support/node-process.js';
 import { type Peer, type PeerEvent, Population } from '../support/population.js';
 import { buildPrevious, PREVIOUS_VERSION } from '../support/previous-build.js';
 import { type Prng, seededPrng } from '../support/prng.js';
@@ -23,8 +24,8 @@ const LIMIT_MS = 60_000;
 const PEERS = 2_000;
 const SWARMS = 50;
 const HOSTS = ['127.0.0.2', '::1', '127.0.0.3'];
-/** Peers of these numbers modulo 4 say something in each act; the fourth quarter never leaves. */
-const ACTS = { oldMinder: 0, newMinder: 1, upgraded: 2 };
+/** Peers of these numbers modulo 4 speak in each act. */
+const ACTS = { oldMinder: 0, newMinder: 1, upgraded: 2, back: 3 };
 /** Counters of messages that a node took for wrong. */
 const COMPLAINTS = [
   'bus_refused_subjects',
@@ -56,6 +57,7 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
   afterAll(async () => {
     voices.close();
     await cluster?.close();
+    if (previous !== '') removeFolder(previous);
   });
 
   async function add(name: string, options: TrackerOptions = {}): Promise<TrackerProcess> {
@@ -77,7 +79,7 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
 
   /** Peers start, complete and stop at all trackers; then all of them know the same. */
   async function play(act: number): Promise<void> {
-    const own = population.peers.filter((_, i) => i % 4 === act || (act === 0 && i % 4 === 3));
+    const own = population.peers.filter((_, i) => i % 4 === act);
     await sayAll(own, 'started');
     const leechers = own.filter(({ role }) => role === 'leecher');
     await sayAll(leechers.slice(0, leechers.length / 2), 'completed');
@@ -121,13 +123,30 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
     expect(errorsOf(cluster.minder)).toEqual([]);
   }
 
-  /** Ends a tracker and starts this version over its data, without a token. */
-  async function upgrade(tracker: TrackerProcess, name: string): Promise<TrackerProcess> {
+  /** Ends a tracker and starts a version over its data, without a token. */
+  async function replace(
+    tracker: TrackerProcess,
+    name: string,
+    build: { repository?: string } = {},
+  ): Promise<TrackerProcess> {
     await tracker.stop();
     const join = ['--join', `https://${cluster.minder.enrol}`];
-    const next = await tracker.restart({ args: ['--name', name, ...join] });
+    const next = await tracker.restart({ ...build, args: ['--name', name, ...join] });
     cluster.trackers.splice(cluster.trackers.indexOf(tracker), 1, next);
     return next;
+  }
+
+  /** Ends the minder and starts a version over its data, on its ports. */
+  async function replaceMinder(build: { repository?: string } = {}): Promise<void> {
+    const { enrol, bus, data } = cluster.minder;
+    await cluster.minder.stop();
+    const args = ['--listen', enrol, '--bus', bus];
+    cluster.minder = MinderProcess.launch({ ...build, args }, data);
+    await cluster.minder.ready();
+    for (const tracker of cluster.trackers) {
+      const isConnected = async () => (await viewOf(tracker)).busConnected || undefined;
+      await until(isConnected, LIMIT_MS, 'the trackers to find the other minder');
+    }
   }
 
   it('shares peers and downloads both ways under an old minder', async () => {
@@ -143,17 +162,7 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
   });
 
   it('does so under a new minder that took the old one over, and lets old and new ones in', async () => {
-    const { enrol, bus, data } = cluster.minder;
-    await cluster.minder.stop();
-    cluster.minder = MinderProcess.launch({ args: ['--listen', enrol, '--bus', bus] }, data);
-    await cluster.minder.ready();
-    for (const tracker of cluster.trackers) {
-      await until(
-        async () => ((await viewOf(tracker)).busConnected ? true : undefined),
-        LIMIT_MS,
-        'the trackers to find the new minder',
-      );
-    }
+    await replaceMinder();
     await add('older', { repository: previous });
     await add('fresher');
     const before = { old: PREVIOUS_VERSION, older: PREVIOUS_VERSION };
@@ -176,7 +185,7 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
     await expectNoComplaint();
 
     const ids = await idsByName(cluster.minder);
-    const upgraded = [await upgrade(old, 'old'), await upgrade(older, 'older')];
+    const upgraded = [await replace(old, 'old'), await replace(older, 'older')];
     for (const tracker of upgraded) {
       await until(refuses(tracker), LIMIT_MS, 'the upgraded tracker to refuse it');
     }
@@ -184,6 +193,17 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
     await untilVersions(fresh, { old: version, older: version });
     expect(await idsByName(cluster.minder), 'nobody is somebody else').toEqual(ids);
     await play(ACTS.upgraded);
+    await expectNoComplaint();
+  });
+
+  it('lets a tracker go back to the version before, with what it knows', async () => {
+    const fresh = cluster.trackers[1];
+    const ids = await idsByName(cluster.minder);
+    await replace(fresh, 'fresh', { repository: previous });
+    await cluster.converged();
+    await cluster.expectHolds(population);
+    expect(await idsByName(cluster.minder), 'nobody is somebody else').toEqual(ids);
+    await play(ACTS.back);
     await expectNoComplaint();
   });
 });

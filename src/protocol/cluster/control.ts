@@ -78,7 +78,8 @@ export const tuningSchema = z.object({
   version: controlVersionSchema,
   intervalSeconds: z.number().int().min(1).max(28_800).nullable(),
   numwantMax: z.number().int().min(0).max(200).nullable(),
-  listMode: z.enum(LIST_MODES).nullable(),
+  // One that a later version knows is none to us; the rest of the message counts all the same.
+  listMode: z.enum(LIST_MODES).nullable().catch(null),
 });
 export type ClusterTuning = z.output<typeof tuningSchema>;
 
