@@ -159,7 +159,9 @@ class Drain {
     const { quiet, timeout, json: asJson } = this.#flags;
     const name = nameOf(view);
     const stays = `it stays draining: wait again with the same command, or end it with --undo\n`;
-    if (outcome === 'late') stderr.write(`${name} still has clients after ${timeout} s; ${stays}`);
+    // One of the version before does not say whether anybody comes.
+    const has = view.quietSeconds === null ? 'may still have' : 'still has';
+    if (outcome === 'late') stderr.write(`${name} ${has} clients after ${timeout} s; ${stays}`);
     if (outcome === 'interrupted') stderr.write(`${name} may still have clients; ${stays}`);
     if (asJson) stdout.write(json({ ...view, outcome }));
     else if (outcome === 'ok') {

@@ -21,6 +21,8 @@ const IDLE_MS = 20;
 export interface ClusterListsOptions extends ListExchangeOptions {
   /** `minder/lists` or `tracker/lists` in the data directory. */
   readonly path: string;
+  /** See `ListsFileOptions`. */
+  readonly isLoaded?: boolean;
 }
 
 export interface ClusterListsDependencies {
@@ -47,13 +49,14 @@ export class ClusterLists {
   #taken = 0;
   #troubles = 0;
 
-  /** Loads the file, which takes about a second for a million entries. Throws PrivateFileError. */
+  /** Reads the file, which takes about a second for a million entries. Throws PrivateFileError. */
   constructor(options: ClusterListsOptions, dependencies: ClusterListsDependencies) {
     const { lists, transport, clock, random, log, onChanged, onRoots } = dependencies;
     this.#clock = clock;
     this.#log = log;
     this.lists = lists;
-    const file = new ListsFile({ path: options.path }, { lists, clock, log });
+    const { path, isLoaded } = options;
+    const file = new ListsFile({ path, isLoaded }, { lists, clock, log });
     this.file = file;
     this.exchange = new ListExchange(options, {
       lists,

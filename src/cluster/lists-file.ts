@@ -66,6 +66,8 @@ export interface ListsFileOptions {
   readonly path: string;
   /** Entries in the file beyond twice those that are known before it is written anew; 65,536. */
   readonly deadMin?: number | undefined;
+  /** The lists hold already what the file does: it is only checked. */
+  readonly isLoaded?: boolean | undefined;
 }
 
 interface Waiter {
@@ -200,9 +202,10 @@ export class ListsFile {
   #load(): void {
     const { path } = this.#options;
     const { lists, log, clock } = this.#dependencies;
-    const { end, entries, torn, damaged } = readListGroups(this.#fd, (list, entry) => {
-      lists[list].put(entry);
-    });
+    const { end, entries, torn, damaged } = readListGroups(
+      this.#fd,
+      this.#options.isLoaded === true ? undefined : (list, entry) => lists[list].put(entry),
+    );
     this.#entries = entries;
     this.#end = end;
     if (damaged !== undefined) {

@@ -44,6 +44,8 @@ function seal(bytes: Buffer, list: number): Buffer {
   return bytes;
 }
 
+type Visitor = (list: ListName, entry: ListEntry) => void;
+
 export interface ReadLists {
   /** Bytes up to the end of the last whole group. */
   readonly end: number;
@@ -55,13 +57,10 @@ export interface ReadLists {
 }
 
 /**
- * Reads a file from its begin, and calls the visitor with each entry, whose hash is good until it
- * returns. A bad group with good ones behind it is damage; it is left out. Throws the system's error.
+ * Reads a file from its begin, and calls the visitor, if there is one, with each entry, whose hash is
+ * good until it returns. A bad group with good ones behind it is damage; it is left out. Throws the system's error.
  */
-export function readListGroups(
-  fd: number,
-  visitor: (list: ListName, entry: ListEntry) => void,
-): ReadLists {
+export function readListGroups(fd: number, visitor: Visitor | undefined): ReadLists {
   const { size } = fstatSync(fd);
   const found: Found = { end: HEADER_BYTES, entries: 0 };
   const result = (damaged?: string): ReadLists => ({ ...found, torn: size - found.end, damaged });
@@ -98,16 +97,13 @@ interface Found {
 }
 
 /** False for a group that is damaged. */
-function take(
-  group: Buffer,
-  found: Found,
-  visitor: (list: ListName, entry: ListEntry) => void,
-): boolean {
+function take(group: Buffer, found: Found, visitor: Visitor | undefined): boolean {
   if (crc32(group.subarray(AT.kind)) !== group.readUInt32LE(AT.checksum)) return false;
   const list = LIST_NAMES[group[AT.list]];
   const block = openListBlock(group, HEAD_BYTES);
   if (group[AT.kind] !== ENTRIES || list === undefined || block === undefined) return false;
   found.entries += block.left;
+  if (visitor === undefined) return true;
   for (let entry = block.next(); entry !== undefined; entry = block.next()) visitor(list, entry);
   return true;
 }

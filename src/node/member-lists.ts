@@ -54,7 +54,7 @@ export class MemberLists {
   #sweepsMs: number;
   #isKnown: boolean;
 
-  /** Loads the file again: 0.5 s for a million entries. Throws PrivateFileError. */
+  /** What the main thread has loaded is here already. Throws PrivateFileError. */
   constructor(
     { id, directory, mode, clusterMode }: MemberListsOptions,
     { store, memory, transport, clock, random, log }: MemberListsDependencies,
@@ -63,7 +63,7 @@ export class MemberLists {
     this.#isKnown = existsSync(pathIn(directory));
     this.sweep = sweep;
     this.lists = new ClusterLists(
-      { id, role: 'tracker', path: pathIn(directory) },
+      { id, role: 'tracker', path: pathIn(directory), isLoaded: true },
       {
         lists: viewOf(memory),
         transport,

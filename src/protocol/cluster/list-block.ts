@@ -160,6 +160,8 @@ type Word = Omit<ListRecord, 'hash'>;
 export class ListBlockReader {
   readonly #bytes: Uint8Array;
   readonly #words: readonly Word[];
+  /** A view a million times over is garbage that no heap shrinks from again. */
+  readonly #hash = new Uint8Array(HASH_BYTES);
   #at: number;
 
   /** For `openListBlock`, which has checked everything. */
@@ -174,13 +176,14 @@ export class ListBlockReader {
     return (this.#bytes.length - this.#at) / ENTRY_BYTES;
   }
 
-  /** The next entry, whose hash is a part of the block; undefined at the end. */
+  /** The next entry, whose hash is good until the next call; undefined at the end. */
   next(): ListRecord | undefined {
     const at = this.#at;
     if (at >= this.#bytes.length) return undefined;
     this.#at = at + ENTRY_BYTES;
     const { stamp, by, present, expiresSeconds, reason } = this.#words[readU16(this.#bytes, at)];
-    const hash = this.#bytes.subarray(at + 2, at + ENTRY_BYTES);
+    const hash = this.#hash;
+    for (let i = 0; i < HASH_BYTES; i++) hash[i] = this.#bytes[at + 2 + i];
     return { hash, stamp, by, present, expiresSeconds, reason };
   }
 }
