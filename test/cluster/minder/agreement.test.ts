@@ -10,6 +10,7 @@ import { inboxPrefix } from '../../../src/minder/bus-permissions.js';
 import { viewOf } from '../../support/cluster.js';
 import { until } from '../../support/deadline.js';
 import { freePort } from '../../support/free-port.js';
+import { IS_LONG } from '../../support/long.js';
 import { MinderProcess } from '../../support/minder-process.js';
 import type { TrackerProcess } from '../../support/tracker-process.js';
 
@@ -194,7 +195,8 @@ describe('three minders', () => {
   });
 });
 
-describe('trackers of several minders', () => {
+// In short, production/minders.test.ts and production/restore.test.ts show the same.
+describe.runIf(IS_LONG)('trackers of several minders', () => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
     'go to another bus when theirs gets %s, and find each other',
     async (signal) => {
