@@ -15,6 +15,8 @@ const RESEND_MS = 1_000;
 const SILENCE_MS = 30_000;
 /** Ids are good for two minutes at least. */
 const ID_MS = 60_000;
+/** An id that brings no answer for so long is asked for anew. */
+const DEAF_MS = 3_000;
 const EVENTS = {
   started: UdpEvent.started,
   completed: UdpEvent.completed,
@@ -131,7 +133,10 @@ export class UdpVoice {
       } else {
         this.#send(transaction, pending, nowMs);
       }
+      // As clients do: a revocation, or a minder that comes back, may have replaced all keys.
+      const isDeaf = nowMs - pending.sinceMs > DEAF_MS && nowMs - this.#idMs > DEAF_MS;
+      if (isDeaf) this.#idMs = Number.NEGATIVE_INFINITY;
     }
-    if (this.#queue.length > 0) this.#sendNext();
+    this.#sendNext();
   }
 }
