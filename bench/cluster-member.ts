@@ -289,14 +289,17 @@ async function main(options: MemberOptions): Promise<void> {
   const live = createLiveSettings();
   membership.installKeys(keyRing);
   let member: Member | undefined;
-  const cluster = new WorkerHandle(membership.task(memory, { keyRing, live }), {
-    log: new LoggerSink(logger),
-    onCluster: (report) => member?.note(report),
-    onFailed: (error) => {
-      process.stderr.write(`${error.message}\n`);
-      process.exit(1);
+  const cluster = new WorkerHandle(
+    membership.task(memory, { keyRing, live, startedMs: clock.wallMs() }),
+    {
+      log: new LoggerSink(logger),
+      onCluster: (report) => member?.note(report),
+      onFailed: (error) => {
+        process.stderr.write(`${error.message}\n`);
+        process.exit(1);
+      },
     },
-  });
+  );
   member = new Member(options, cluster, memory);
   await cluster.started;
   member.start();

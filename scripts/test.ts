@@ -41,6 +41,8 @@ const SYSTEM_COMMANDS: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   'nats-server': 'nats-server',
   faketime: 'faketime',
+  curl: 'curl',
+  openssl: 'openssl',
   dig: 'bind9-dnsutils',
   named: 'bind9',
 };

@@ -72,6 +72,28 @@ export interface TrackerStats {
     readonly connectionsTotal: number;
     /** Connections closed at once because there were too many. */
     readonly connectionsRefused: number;
+    /** TLS handshakes that were done; how many of them continued a session; those under way now. */
+    readonly handshakes: number;
+    readonly handshakesResumed: number;
+    readonly handshakesOpen: number;
+  };
+  /** WebTorrent clients. */
+  readonly websocket: {
+    readonly messages: number;
+    readonly announces: number;
+    readonly scrapes: number;
+    readonly failures: number;
+    /** Offers made to others; passed on to peers here, whoever made them; answers to those of peers here. */
+    readonly offersMade: number;
+    readonly offersDelivered: number;
+    readonly answersDelivered: number;
+    /** Offers and answers that reached nobody, and what closed or refused connections, by reason. */
+    readonly drops: Readonly<Record<string, number>>;
+    /** WebSockets open now. */
+    readonly connections: number;
+    readonly connectionsTotal: number;
+    /** Upgrades refused because there were too many. */
+    readonly connectionsRefused: number;
   };
   readonly load: LoadView;
   /** Info hashes that are denied or allowed. */
@@ -81,7 +103,11 @@ export interface TrackerStats {
     readonly denied: number;
     readonly allowed: number;
     /** Announces refused because of them, by protocol; they count as failures as well. */
-    readonly refused: { readonly udp: number; readonly http: number };
+    readonly refused: {
+      readonly udp: number;
+      readonly http: number;
+      readonly websocket: number;
+    };
   };
   readonly save: {
     /** When the last save ended, in milliseconds since 1970; 0 when there was none. */

@@ -44,6 +44,16 @@ export const TRACKER_GAUGES: readonly Metric<TrackerStats>[] = [
     read: ({ http }) => http.connections,
   },
   {
+    name: 'websocket_connections',
+    help: 'WebSockets open now.',
+    read: ({ websocket }) => websocket.connections,
+  },
+  {
+    name: 'tls_handshakes',
+    help: 'TLS handshakes under way.',
+    read: ({ http }) => http.handshakesOpen,
+  },
+  {
     name: 'load_busy_share',
     help: 'Share of the last second that the busiest worker was busy.',
     read: ({ load }) => load.busyShare,
@@ -109,24 +119,42 @@ export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
     read: ({ http }) => [[{ protocol: 'http' }, http.requests]],
   },
   {
+    name: 'websocket_messages_total',
+    help: 'Messages of WebTorrent clients read.',
+    read: ({ websocket }) => websocket.messages,
+  },
+  {
+    name: 'websocket_signals_total',
+    help: 'Offers that web peers made, and offers and answers passed on to web peers here.',
+    labels: ['signal'],
+    read: ({ websocket }) => [
+      [{ signal: 'offer_made' }, websocket.offersMade],
+      [{ signal: 'offer_delivered' }, websocket.offersDelivered],
+      [{ signal: 'answer_delivered' }, websocket.answersDelivered],
+    ],
+  },
+  {
     name: 'actions_total',
     help: 'Requests answered by the tracker.',
     labels: ['protocol', 'action'],
-    read: ({ udp, http }) => [
+    read: ({ udp, http, websocket }) => [
       [{ protocol: 'udp', action: 'connect' }, udp.connects],
       [{ protocol: 'udp', action: 'announce' }, udp.announces],
       [{ protocol: 'udp', action: 'scrape' }, udp.scrapes],
       [{ protocol: 'http', action: 'announce' }, http.announces],
       [{ protocol: 'http', action: 'scrape' }, http.scrapes],
+      [{ protocol: 'websocket', action: 'announce' }, websocket.announces],
+      [{ protocol: 'websocket', action: 'scrape' }, websocket.scrapes],
     ],
   },
   {
     name: 'failures_total',
     help: 'Failures sent to clients.',
     labels: ['protocol'],
-    read: ({ udp, http }) => [
+    read: ({ udp, http, websocket }) => [
       [{ protocol: 'udp' }, udp.errors],
       [{ protocol: 'http' }, http.failures],
+      [{ protocol: 'websocket' }, websocket.failures],
     ],
   },
   {
@@ -136,13 +164,18 @@ export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
     read: ({ lists }) => [
       [{ protocol: 'udp' }, lists.refused.udp],
       [{ protocol: 'http' }, lists.refused.http],
+      [{ protocol: 'websocket' }, lists.refused.websocket],
     ],
   },
   {
     name: 'drops_total',
-    help: 'Datagrams and requests that the tracker never saw.',
+    help: 'Datagrams and requests that the tracker never saw; offers and answers that reached nobody.',
     labels: ['protocol', 'reason'],
-    read: ({ udp, http }) => [...byReason('udp', udp.drops), ...byReason('http', http.drops)],
+    read: ({ udp, http, websocket }) => [
+      ...byReason('udp', udp.drops),
+      ...byReason('http', http.drops),
+      ...byReason('websocket', websocket.drops),
+    ],
   },
   {
     name: 'http_connections_total',
@@ -153,6 +186,25 @@ export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
     name: 'http_connections_refused_total',
     help: 'HTTP connections closed at once because there were too many.',
     read: ({ http }) => http.connectionsRefused,
+  },
+  {
+    name: 'tls_handshakes_total',
+    help: 'TLS handshakes done: whole ones, and those that continued a session.',
+    labels: ['resumed'],
+    read: ({ http }) => [
+      [{ resumed: 'no' }, http.handshakes - http.handshakesResumed],
+      [{ resumed: 'yes' }, http.handshakesResumed],
+    ],
+  },
+  {
+    name: 'websocket_connections_total',
+    help: 'WebSockets opened.',
+    read: ({ websocket }) => websocket.connectionsTotal,
+  },
+  {
+    name: 'websocket_connections_refused_total',
+    help: 'Upgrades refused because there were too many WebSockets.',
+    read: ({ websocket }) => websocket.connectionsRefused,
   },
   { name: 'save_failures_total', help: 'Saves that failed.', read: ({ save }) => save.failures },
 ];

@@ -129,6 +129,7 @@ export class AntiEntropy {
     this.#session = new RepairSession(this.#context, this.#dependencies, {
       donor: node.id,
       goal,
+      families: node.families,
       walked: () => {
         if (goal === 'join') this.isJoined = true;
       },

@@ -1,6 +1,7 @@
 /** The cluster as this tracker sees it, for people and for `/api/v1/cluster`. */
 import type { ClusterView, LinkView, NodeView } from '../admin/cluster-view.js';
 import { snakeCase } from '../lib/snake-case.js';
+import { wholeRoot } from '../protocol/cluster/heartbeat.js';
 import { storeTotals } from '../swarm/totals.js';
 import type { OwnState } from './heartbeats.js';
 import type { NodeTable } from './node-table.js';
@@ -96,7 +97,7 @@ function viewNode(
     recordsOut: heartbeat.counters.changes ?? 0,
     clockOffsetMs: Math.round(offsetMs),
     lastHeartbeatMs: Math.round(nowMs - node.heartbeatMs),
-    digest: heartbeat.role === 'tracker' ? heartbeat.root : null,
+    digest: heartbeat.role === 'tracker' ? wholeRoot(heartbeat) : null,
     peers: heartbeat.peers,
     swarms: heartbeat.swarms,
   };

@@ -53,8 +53,9 @@ export class Heartbeats {
 
   /** True once an interval. */
   isDue(): boolean {
-    const { nowMs, options } = this.#context;
-    if (nowMs < this.#dueMs) return false;
+    const { nowMs, options, means } = this.#context;
+    // The first one goes out before anything is asked of others: they must know what we know.
+    if (!means.transport.connected || nowMs < this.#dueMs) return false;
     this.#dueMs = nowMs + options.heartbeatMs;
     return true;
   }
@@ -73,7 +74,8 @@ export class Heartbeats {
       sequence,
       wallMs: Math.max(0, Math.floor(means.clock.wallMs())),
       stamp: means.store.stamp >>> 0,
-      root: this.#digest.root(),
+      root: this.#digest.root('addresses'),
+      webRoot: this.#digest.root('web'),
       peers: totals.peers,
       swarms: totals.swarms,
       software: options.software,
@@ -127,7 +129,8 @@ export class Heartbeats {
     for (const node of this.#nodes.values()) recordsIn += node.recordsIn;
     const told = Object.fromEntries(TOLD.map((name) => [name, tally[name]]));
     const service = means.service?.counters() ?? {};
-    return { ...told, ...service, recordsIn, recordsOut: tally.changes };
+    // `web`: this version takes words about web peers.
+    return { ...told, ...service, recordsIn, recordsOut: tally.changes, web: 1 };
   }
 
   #links(): Heartbeat['links'] {

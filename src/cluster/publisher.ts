@@ -12,16 +12,19 @@ import { BatchEncoder } from '../protocol/cluster/batch-encoder.js';
 import { recordFlags } from '../protocol/cluster/fields.js';
 import { CellWalk } from '../swarm/cell-walk.js';
 import type { ChangeRingReader, PeerChange } from '../swarm/change-ring.js';
+import { WEB_KINDS } from '../swarm/layout.js';
 import type { PeerWord } from '../swarm/peer-word.js';
 import { BatchRing } from './batch-ring.js';
 import type { DownloadLedger } from './download-ledger.js';
 import { SELF_SLOT } from './origins.js';
 import { type ReplicationContext, STAMPS_PER_MS } from './replication-context.js';
+import type { WebPresence } from './web-presence.js';
 
 export class Publisher {
   readonly ring: BatchRing;
   readonly #context: ReplicationContext;
   readonly #ledger: DownloadLedger;
+  readonly #presence: WebPresence;
   readonly #encoder: BatchEncoder;
   readonly #subject: string;
   readonly #dropped: number[];
@@ -31,14 +34,20 @@ export class Publisher {
   #soundStamp: number;
   #lostSince: number | undefined;
   #replay: CellWalk | undefined;
+  /** Words about web peers were kept back, for a tracker that does not know them. */
+  #hasUntold = false;
   /** The swarm that a walk is in: words, and where in them. */
   #swarm: Int32Array = new Int32Array(5);
   #swarmAt = 0;
 
-  constructor(context: ReplicationContext, { ledger }: { readonly ledger: DownloadLedger }) {
+  constructor(
+    context: ReplicationContext,
+    { ledger, presence }: { readonly ledger: DownloadLedger; readonly presence: WebPresence },
+  ) {
     const { options, means } = context;
     this.#context = context;
     this.#ledger = ledger;
+    this.#presence = presence;
     this.#encoder = new BatchEncoder({
       bytesMax: options.batchBytesMax,
       seed: means.random.next(),
@@ -108,11 +117,20 @@ export class Publisher {
 
   readonly #take = (change: PeerChange): void => {
     const flags = recordFlags(change.kind, change.stopped, change.partialSeed, change.completed);
-    this.#add(change.infoHash, 0, flags, change);
+    if (change.kind < WEB_KINDS || this.#mayTellWeb()) {
+      this.#add(change.infoHash, 0, flags, change);
+    }
     if (change.download) {
       this.#setDownloads(change.infoHash, 0, this.#ledger.enter(change.infoHash));
     }
   };
+
+  #mayTellWeb(): boolean {
+    if (this.#presence.mayTell) return true;
+    this.#hasUntold = true;
+    this.#context.tally.webWordsUntold++;
+    return false;
+  }
 
   #add(words: Int32Array, at: number, flags: number, { stamp, wire }: PeerWord): void {
     if (this.#encoder.isEmpty) this.#sinceMs = this.#context.nowMs;
@@ -158,7 +176,10 @@ export class Publisher {
   #stepReplay(): void {
     const { means, options, tally } = this.#context;
     if (this.#replay === undefined) {
-      if (this.#lostSince === undefined) return;
+      if (this.#lostSince === undefined) {
+        this.#tellUntold();
+        return;
+      }
       const sinceStamp = this.#lostSince;
       this.#lostSince = undefined;
       this.#soundStamp = means.store.stamp;
@@ -174,6 +195,14 @@ export class Publisher {
     if (!this.#replay.step(options.walkPeersPerTick)) this.#replay = undefined;
   }
 
+  /** Everybody knows web peers now: all of this node's are told. */
+  #tellUntold(): void {
+    if (!this.#hasUntold || !this.#presence.mayTell) return;
+    this.#hasUntold = false;
+    const own = { origin: SELF_SLOT, families: 'web' } as const;
+    this.#replay = new CellWalk(this.#context.means.store, this.#replayVisitor, own);
+  }
+
   readonly #replayVisitor = {
     swarm: (words: Int32Array, at: number): void => {
       this.#swarm = words;
@@ -181,6 +210,7 @@ export class Publisher {
     },
     peer: (word: PeerWord): void => {
       const flags = recordFlags(word.kind, false, word.partialSeed, word.completed);
+      if (word.kind >= WEB_KINDS && !this.#mayTellWeb()) return;
       this.#add(this.#swarm, this.#swarmAt, flags, word);
     },
   };

@@ -1,6 +1,7 @@
 /** Another node of the cluster as this one knows it. Its memory is bounded, whatever it says. */
 import { SecondBudget } from '../lib/second-budget.js';
 import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
+import type { WalkFamilies } from '../swarm/layout.js';
 import { LagMeter } from './lag-meter.js';
 import { OriginStream } from './origin-stream.js';
 
@@ -30,7 +31,7 @@ export class RemoteNode {
   backoffMs = 0;
   /** It has no walk to spare, or failed us, until then. */
   busyUntilMs = 0;
-  /** Comparisons that it may ask for in a second: each reads 32 KiB for every thread. */
+  /** Comparisons that it may ask for in a second: each reads 64 KiB for every thread. */
   readonly comparisons = new SecondBudget(4);
   /** Walks that it may begin in a second: each takes buffers of its own. */
   readonly walks = new SecondBudget(8);
@@ -44,6 +45,16 @@ export class RemoteNode {
 
   get isTracker(): boolean {
     return this.heartbeat?.role !== 'minder';
+  }
+
+  /** It takes words about web peers: the first versions refuse whatever holds one. */
+  get knowsWeb(): boolean {
+    return (this.heartbeat?.counters.web ?? 0) >= 1;
+  }
+
+  /** Peers that it can be told of, and whose digests can be compared. */
+  get families(): WalkFamilies {
+    return this.knowsWeb ? 'all' : 'addresses';
   }
 
   isSilent(nowMs: number, silentMs: number): boolean {

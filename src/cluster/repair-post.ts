@@ -123,7 +123,7 @@ export class RepairPost {
       this.#context.tally.comparisonsRefused++;
       return;
     }
-    this.#to.digest.cells(this.#cells);
+    this.#to.digest.cells(this.#cells, node.families);
     this.#context.send(node.id, encodeCells(requestId, this.#cells));
   }
 }

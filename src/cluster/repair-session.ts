@@ -13,6 +13,7 @@
 import { MessageKind } from '../protocol/cluster/envelope.js';
 import { CELLS, encodeCellsWanted } from '../protocol/cluster/repair.js';
 import type { DigestReader } from '../swarm/digest.js';
+import type { WalkFamilies } from '../swarm/layout.js';
 import { Global } from '../swarm/layout.js';
 import {
   type CellDifference,
@@ -41,6 +42,8 @@ export type SessionEnd = (typeof SessionEnd)[keyof typeof SessionEnd];
 export interface SessionPlan {
   readonly donor: string;
   readonly goal: 'join' | 'mend';
+  /** Which peers the donor knows of: of these both compare, and tell each other. */
+  readonly families: WalkFamilies;
   /** Called when the donor's walk is complete. */
   readonly walked: () => void;
   /** Called once; `changed` when anything was news to this node. */
@@ -107,7 +110,7 @@ export class RepairSession {
     if (requestId !== this.#requestId) return;
     if (this.#phase !== 'compare' && this.#phase !== 'recheck') return;
     const ours = new Int32Array(2 * CELLS);
-    this.#digest.cells(ours);
+    this.#digest.cells(ours, this.#plan.families);
     const difference = differenceOf(ours, theirs);
     if (this.#phase === 'compare') {
       this.#first = difference;
@@ -203,7 +206,7 @@ export class RepairSession {
     this.#words = new EntriesSender(this.#context, {
       kind: MessageKind.words,
       walkId: this.#walkId,
-      walk: { cells: this.#cells.bits },
+      walk: { cells: this.#cells.bits, families: this.#plan.families },
     });
   }
 

@@ -22,6 +22,11 @@ export const TALLY_NAMES = [
   'wordsExpired',
   'wordsDenied',
   'wordsClamped',
+  // Of web peers whose tracker is gone, or that its sender does not hold.
+  'webWordsGone',
+  'webWordsForged',
+  // Kept back while a tracker does not know web peers.
+  'webWordsUntold',
   'heartbeats',
   'heartbeatsRefused',
   'inboxDropped',
@@ -55,6 +60,8 @@ export const TALLY_NAMES = [
   'stopsSent',
   'stopsReceived',
   'revokedPeersRemoved',
+  'webPeersRemoved',
+  'webWalks',
 ] as const;
 export type TallyName = (typeof TALLY_NAMES)[number];
 

@@ -175,7 +175,14 @@ describe('a node that is not to be trusted', () => {
     const bad = cluster.bus.join(stranger);
     const cells = new Uint8Array(512).fill(0xff);
     for (let walkId = 1; walkId <= 5; walkId++) {
-      const request = { walkId, credits: 0, since: undefined, ownOnly: false, cells };
+      const request = {
+        walkId,
+        credits: 0,
+        since: undefined,
+        ownOnly: false,
+        webOnly: false,
+        cells,
+      };
       bad.publish(`rep.${a.id}.${stranger}`, encodeWalk(request));
     }
     cluster.run(10);
@@ -191,7 +198,14 @@ describe('a node that is not to be trusted', () => {
     const bad = cluster.bus.join(stranger);
     const cells = new Uint8Array(512).fill(0xff);
     for (let walkId = 1; walkId <= 100; walkId++) {
-      const request = { walkId, credits: 0, since: undefined, ownOnly: false, cells };
+      const request = {
+        walkId,
+        credits: 0,
+        since: undefined,
+        ownOnly: false,
+        webOnly: false,
+        cells,
+      };
       bad.publish(`rep.${a.id}.${stranger}`, encodeWalk(request));
       bad.publish(`rep.${a.id}.${stranger}`, encodeCancel(walkId));
     }

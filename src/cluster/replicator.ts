@@ -35,6 +35,8 @@ import type { ReplicatorDependencies, ReplicatorOptions } from './replicator-opt
 import { StopsReply } from './stops-reply.js';
 import { WalkDonor } from './walk-donor.js';
 import { WalkRequester } from './walk-requester.js';
+import { WebPresence } from './web-presence.js';
+import { WebReturn } from './web-return.js';
 import { WordApplier } from './word-applier.js';
 
 /** Ids that the minder may revoke: beyond them the oldest is forgotten, whose certificate is over. */
@@ -58,10 +60,12 @@ export class Replicator {
   readonly #heartbeats: Heartbeats;
   readonly #clock: ClockCorrection;
   readonly #post: RepairPost;
+  readonly #presence: WebPresence;
+  readonly #webReturn: WebReturn;
   readonly #removals: OriginRemoval[] = [];
   #announced: OwnState | undefined;
-  #root = '';
-  #rootMs = Number.NEGATIVE_INFINITY;
+  #roots = { root: '', webRoot: '' };
+  #rootsMs = Number.NEGATIVE_INFINITY;
   /** Changes that were drained by the last two heartbeats. */
   #changes: readonly [number, number] = [-1, -2];
   #isStopped = false;
@@ -80,13 +84,16 @@ export class Replicator {
     this.#digest = digest;
     this.#requester = requester;
     this.#ledger = new DownloadLedger(context, { gossip: new CountGossip(context, { nodes }) });
-    this.#publisher = new Publisher(context, { ledger: this.#ledger });
+    const presence = new WebPresence(context, { nodes });
+    this.#presence = presence;
+    this.#publisher = new Publisher(context, { ledger: this.#ledger, presence });
     this.#resender = new BatchResender(context, this.#publisher);
-    this.#applier = new WordApplier(context, { inbox, stops: new StopsReply(context) });
+    this.#applier = new WordApplier(context, { inbox, presence, stops: new StopsReply(context) });
     this.#donor = new WalkDonor(context, { dialogues });
     this.#gaps = new GapRepair(context, { nodes, requester });
     this.#antiEntropy = new AntiEntropy(context, { nodes, requester, digest });
     const isJoined = () => this.#antiEntropy.isJoined;
+    this.#webReturn = new WebReturn(context, { nodes, presence, requester, isJoined });
     this.#receiver = new BatchReceiver(context, { nodes, inbox, isJoined });
     this.#heartbeats = new Heartbeats(context, { nodes, digest });
     this.#clock = new ClockCorrection(context, { nodes });
@@ -149,6 +156,7 @@ export class Replicator {
     if (this.#isStopped) return false;
     const { options } = this.#context;
     this.#setTime();
+    if (this.#presence.update()) this.#webReturn.sweep();
     let hasMore = this.#publisher.step();
     hasMore = this.#applier.step(options.wordsPerTick) || hasMore;
     if (this.#heartbeats.isDue()) this.#beat();
@@ -160,6 +168,7 @@ export class Replicator {
     hasMore = this.#antiEntropy.step(options.walkPeersPerTick, isQuiet) || hasMore;
     if (this.caughtUp) this.#ledger.step(this.#publisher.tellCount);
     hasMore = this.#stepRemovals() || hasMore;
+    hasMore = this.#webReturn.step() || hasMore;
     return hasMore;
   }
 
@@ -228,16 +237,18 @@ export class Replicator {
     if (node === undefined || heartbeat === undefined || !node.isTracker) return;
     const isCovered = this.#receiver.covers(node, heartbeat.epoch);
     node.stream.heartbeat(heartbeat.epoch, heartbeat.sequence, heartbeat.stamp | 0, isCovered);
-    this.#antiEntropy.heard(node, heartbeat.root === this.#currentRoot());
+    const { root, webRoot } = this.#currentRoots();
+    const isWebEqual = heartbeat.webRoot === undefined || heartbeat.webRoot === webRoot;
+    this.#antiEntropy.heard(node, heartbeat.root === root && isWebEqual);
   }
 
   /** Not more than a few times a second, however many nodes there are. */
-  #currentRoot(): string {
+  #currentRoots(): { readonly root: string; readonly webRoot: string } {
     const { nowMs, options } = this.#context;
-    if (nowMs - this.#rootMs < options.heartbeatMs / 4) return this.#root;
-    this.#rootMs = nowMs;
-    this.#root = this.#digest.root();
-    return this.#root;
+    if (nowMs - this.#rootsMs < options.heartbeatMs / 4) return this.#roots;
+    this.#rootsMs = nowMs;
+    this.#roots = { root: this.#digest.root('addresses'), webRoot: this.#digest.root('web') };
+    return this.#roots;
   }
 
   #stepRemovals(): boolean {

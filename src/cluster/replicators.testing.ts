@@ -5,9 +5,11 @@ import { CellWalk } from '../swarm/cell-walk.js';
 import { ChangeRingReader } from '../swarm/change-ring.js';
 import { DigestReader } from '../swarm/digest.js';
 import { reserveStore } from '../swarm/layout.js';
-import { PeerQuery } from '../swarm/query.js';
+import { PeerFamily, PeerQuery } from '../swarm/query.js';
 import { reserveReplication } from '../swarm/replication-memory.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
+import { storeTotals } from '../swarm/totals.js';
+import { webEpoch, writeWebWire } from '../swarm/web-wire.js';
 import { DownloadCounters } from './download-counters.js';
 import { MemoryBus, type MemoryBusOptions, type MemoryTransport } from './memory-bus.js';
 import { Origins } from './origins.js';
@@ -33,16 +35,20 @@ export interface TestNodeOptions {
 export interface TestPeer {
   readonly swarm?: number;
   readonly peer?: number;
-  readonly family?: 4 | 6;
+  readonly family?: PeerFamily;
   readonly event?: 'none' | 'completed' | 'stopped';
   readonly seeder?: boolean;
   readonly partialSeed?: boolean;
+  /** Of a web peer: what is not as it should be of the run of the tracker that holds it. */
+  readonly holder?: { readonly node?: string; readonly epoch?: number };
 }
 
 export class TestCluster {
   nowMs = 0;
   readonly bus: MemoryBus;
   readonly nodes: TestNode[] = [];
+  /** Those that stand still. Their connection is a matter of the bus (`setConnected`). */
+  readonly frozen = new Set<TestNode>();
 
   constructor(options: MemoryBusOptions = {}) {
     this.bus = new MemoryBus(options);
@@ -68,8 +74,14 @@ export class TestCluster {
     for (const end = this.nowMs + ms; this.nowMs < end; ) {
       this.nowMs += STEP_MS;
       this.bus.advance(this.nowMs);
-      for (const node of this.nodes) node.replicator.tick();
+      for (const node of this.nodes) if (!this.frozen.has(node)) node.replicator.tick();
     }
+  }
+
+  /** Ends a tracker as `kill -9` does: its place on the bus is empty. */
+  kill(node: TestNode): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.bus.join(node.id).close();
   }
 
   /** Runs until something is so; false when it is not after `limitMs`. */
@@ -96,6 +108,8 @@ export class TestNode {
   readonly replicator: Replicator;
   readonly lines: string[] = [];
   readonly clock: ReplicationClock;
+  /** That of the wires of its web peers. */
+  readonly webEpoch: number;
   readonly #announcing: SwarmStore;
   readonly #digest: DigestReader;
   readonly #query = new PeerQuery();
@@ -109,6 +123,8 @@ export class TestNode {
       monotonicSeconds: () => 1_000 + Math.floor(cluster.nowMs / 1_000),
       wallMs: () => START_MS + skewMs + cluster.nowMs,
     };
+    const epoch = this.clock.wallMs();
+    this.webEpoch = webEpoch(epoch);
     const storeLimits = { peersMax, swarmsMax: 4_096, shards: 4 };
     const replication = reserveReplication({
       limits: storeLimits,
@@ -132,7 +148,7 @@ export class TestNode {
         id: this.id,
         name: `tracker ${number}`,
         software: '1.2.3',
-        epoch: this.clock.wallMs(),
+        epoch,
         addresses: ['udp://192.0.2.1:6969'],
       },
       {
@@ -155,6 +171,10 @@ export class TestNode {
   /** Takes an announce as a worker does. */
   announce(peer: TestPeer = {}): void {
     fillQuery(this.#query, peer);
+    if (peer.family === PeerFamily.web) {
+      const holder = { node: this.id, epoch: this.webEpoch, ...peer.holder };
+      writeWebWire(this.#query.wireBytes, 0, { ...holder, connection: peer.peer ?? 1 });
+    }
     this.#announcing.setTime(this.clock.monotonicSeconds(), this.clock.wallMs());
     this.#announcing.announce(this.#query, this.#reply);
   }
@@ -170,6 +190,10 @@ export class TestNode {
     const entry = new ScrapeEntry();
     this.store.scrape(infoHashOf(swarm), entry);
     return entry;
+  }
+
+  get webPeers(): number {
+    return storeTotals(this.store).webPeers;
   }
 
   get root(): string {

@@ -37,7 +37,7 @@ export class WalkDonor {
     return this.#walks.length;
   }
 
-  ask(node: RemoteNode, { walkId, credits, since, ownOnly, cells }: WalkRequest): void {
+  ask(node: RemoteNode, { walkId, credits, since, ownOnly, webOnly, cells }: WalkRequest): void {
     const { options, tally, means, nowMs } = this.#context;
     const from = node.id;
     // The bus may bring a request twice.
@@ -62,6 +62,7 @@ export class WalkDonor {
         walkId,
         walk: {
           cells,
+          families: webOnly ? 'web' : node.families,
           ...(since === undefined ? {} : { sinceStamp: since }),
           ...(ownOnly ? { origin: SELF_SLOT } : {}),
         },

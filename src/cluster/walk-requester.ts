@@ -26,6 +26,8 @@ export interface WalkWanted {
   readonly cells: Uint8Array;
   readonly since?: number;
   readonly ownOnly?: boolean;
+  /** Only web peers: of a donor that knows them. */
+  readonly webOnly?: boolean;
   /** Called once, with the words that were news. */
   readonly ended: (end: WalkEnd, newer: number, retryMs: number) => void;
 }
@@ -76,8 +78,8 @@ export class WalkRequester {
       deadlineMs: nowMs + options.walkTimeoutMs,
     });
     this.#dialogues.keep(wanted.donor, walkId, nowMs);
-    const { since, ownOnly = false, cells } = wanted;
-    const request = { walkId, credits: options.walkCredits, since, ownOnly, cells };
+    const { since, ownOnly = false, webOnly = false, cells } = wanted;
+    const request = { walkId, credits: options.walkCredits, since, ownOnly, webOnly, cells };
     this.#context.send(wanted.donor, encodeWalk(request));
     return walkId;
   }

@@ -6,7 +6,8 @@
 import { BatchDecoder } from '../protocol/cluster/batch.js';
 import { EntriesDecoder } from '../protocol/cluster/entries.js';
 import { Decoded, MessageKind } from '../protocol/cluster/envelope.js';
-import { RecordFlag, recordFlags, recordKind } from '../protocol/cluster/fields.js';
+import { RecordFlag, recordFlags, recordKind, wireBytesOf } from '../protocol/cluster/fields.js';
+import { WEB_KINDS } from '../swarm/layout.js';
 import { PeerWord } from '../swarm/peer-word.js';
 import { Applied, Replica } from '../swarm/replica.js';
 import { CountReminder } from './count-reminder.js';
@@ -14,11 +15,15 @@ import type { Inbox, Incoming } from './inbox.js';
 import { SELF_SLOT } from './origins.js';
 import { type ReplicationContext, STAMPS_PER_MS } from './replication-context.js';
 import type { StopsReply } from './stops-reply.js';
+import type { WebPresence } from './web-presence.js';
 
 /** Words for which a shard stays locked: some 50 microseconds. */
 const GROUP_WORDS_MAX = 64;
 /** What opening a message costs, in words. */
 const MESSAGE_COST = 4;
+
+/** What became of a word about a web peer that does not count: nothing. */
+const GONE = -1;
 
 const TALLY_OF = {
   [Applied.newer]: 'wordsNewer',
@@ -30,11 +35,18 @@ const TALLY_OF = {
   [Applied.denied]: 'wordsDenied',
 } as const;
 
+export interface WordApplierDependencies {
+  readonly inbox: Inbox;
+  readonly stops: StopsReply;
+  readonly presence: WebPresence;
+}
+
 export class WordApplier {
   readonly #context: ReplicationContext;
   readonly #replica: Replica;
   readonly #inbox: Inbox;
   readonly #stops: StopsReply;
+  readonly #presence: WebPresence;
   readonly #reminder: CountReminder;
   readonly #batch = new BatchDecoder();
   readonly #entries = new EntriesDecoder();
@@ -47,13 +59,11 @@ export class WordApplier {
   #inGroup = false;
   #newer = 0;
 
-  constructor(
-    context: ReplicationContext,
-    { inbox, stops }: { readonly inbox: Inbox; readonly stops: StopsReply },
-  ) {
+  constructor(context: ReplicationContext, { inbox, stops, presence }: WordApplierDependencies) {
     this.#context = context;
     this.#inbox = inbox;
     this.#stops = stops;
+    this.#presence = presence;
     this.#reminder = new CountReminder(context);
     const { store, origins } = context.means;
     this.#replica = new Replica(store, { compareOrigins: origins.compare });
@@ -112,7 +122,8 @@ export class WordApplier {
           break;
         }
         this.#take(batch);
-        this.#apply();
+        if (word.kind < WEB_KINDS) this.#apply();
+        else this.#applyWeb(from);
       }
       this.#replica.end();
       // A group without records costs as well.
@@ -148,8 +159,10 @@ export class WordApplier {
         if (word.origin < 0) continue;
         word.ageSeconds = entries.ageSeconds;
         this.#take(entries);
-        const outcome = this.#apply();
-        if (outcome >= Applied.buried && !isStops) this.#answer(outcome);
+        const outcome = word.kind < WEB_KINDS ? this.#apply() : this.#applyWeb(undefined);
+        if (isStops) continue;
+        if (outcome === GONE) this.#answerGone();
+        else if (outcome >= Applied.buried) this.#answer(outcome);
       }
       this.#replica.end();
       left--;
@@ -169,22 +182,63 @@ export class WordApplier {
     word.partialSeed = (flags & RecordFlag.partialSeed) !== 0;
     word.completed = (flags & RecordFlag.completed) !== 0;
     word.stamp = record.stamp;
-    const words = (flags & RecordFlag.ipv6) === 0 ? 3 : 9;
+    const words = wireBytesOf(flags) >>> 1;
     for (let i = 0; i < words; i++) word.wire[i] = record.wire[i];
   }
 
-  #apply(): Applied {
+  /** A clock that is far ahead does not own the future. */
+  #clamp(): void {
     const { tally, means } = this.#context;
     const word = this.#word;
     const latest = (means.store.stamp + this.#aheadMax) | 0;
-    if (((word.stamp - latest) | 0) > 0) {
-      word.stamp = latest;
-      tally.wordsClamped++;
-    }
+    if (((word.stamp - latest) | 0) <= 0) return;
+    word.stamp = latest;
+    tally.wordsClamped++;
+  }
+
+  #apply(): Applied {
+    const { tally } = this.#context;
+    const word = this.#word;
+    this.#clamp();
     const outcome = this.#replica.apply(word);
     tally[TALLY_OF[outcome]]++;
     if (outcome === Applied.newer) this.#newer++;
     return outcome;
+  }
+
+  /** Applies a word about a web peer, if it counts. `from` sent it in a batch of its own. */
+  #applyWeb(from: string | undefined): Applied | typeof GONE {
+    const { tally } = this.#context;
+    const presence = this.#presence;
+    const { wire, stopped } = this.#word;
+    if (presence.isOwn(wire, 0)) {
+      // Nobody knows better which connections are here.
+      if (this.#replica.holds(this.#word)) {
+        // Our clock may have been ahead when the peer left before: its stop beats its return.
+        if (stopped) {
+          this.#clamp();
+          this.#replica.outlive(this.#word);
+        }
+        return Applied.same;
+      }
+      tally.webWordsGone++;
+      return GONE;
+    }
+    if (from !== undefined && !presence.isOf(from, wire, 0)) {
+      tally.webWordsForged++;
+      return GONE;
+    }
+    if (stopped || presence.counts(wire, 0)) return this.#apply();
+    tally.webWordsGone++;
+    presence.refused(wire, 0);
+    return GONE;
+  }
+
+  /** Tells the sender of an entry that a web peer of ours, which it still has, is gone. */
+  #answerGone(): void {
+    const { kind, stamp, wire } = this.#word;
+    if (!this.#presence.isOwn(wire, 0)) return;
+    this.#stops.add(recordFlags(kind, true, false, false), SELF_SLOT, stamp, wire);
   }
 
   /** Tells the sender of an entry what we know better: that its peer left. */

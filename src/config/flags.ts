@@ -36,6 +36,14 @@ const FLAG_RULES: readonly FlagRule[] = [
   ...forRole('tracker', [
     { flag: '--http', argument: 'ADDR:PORT|off', path: 'http.listen', help: 'HTTP listener' },
     { flag: '--udp', argument: 'ADDR:PORT|off', path: 'udp.listen', help: 'UDP listener' },
+    { flag: '--https', argument: 'ADDR:PORT|off', path: 'https.listen', help: 'HTTPS listener' },
+    {
+      flag: '--tls-cert',
+      argument: 'FILE',
+      path: 'https.certFile',
+      help: 'certificate for HTTPS, with its chain, in PEM',
+    },
+    { flag: '--tls-key', argument: 'FILE', path: 'https.keyFile', help: 'its key, in PEM' },
     { flag: '--workers', argument: 'N', path: 'workers', help: 'worker threads, 0 for automatic' },
     { flag: '--io', argument: 'auto|fast|portable', path: 'io', help: 'how sockets are driven' },
     {

@@ -101,6 +101,18 @@ export function minderUrl(): z.ZodString {
   return expecting(z.string(expects).max(512, expects).refine(isValid, expects), expects);
 }
 
+/** Any `https://` URL without credentials, or empty. */
+export function httpsUrl(): z.ZodString {
+  const expects = 'a URL that begins with https://, or empty';
+  const isValid = (text: string) => {
+    if (text === '') return true;
+    if (!URL.canParse(text)) return false;
+    const { protocol, hash, username, password } = new URL(text);
+    return protocol === 'https:' && hash + username + password === '';
+  };
+  return expecting(z.string(expects).max(512, expects).refine(isValid, expects), expects);
+}
+
 /** Several `ADDR:PORT`, none of them twice unless its port is 0. */
 export function listenList() {
   const item = z
@@ -178,6 +190,15 @@ export function announcePathList() {
   const item = z.string(itemExpects).refine(isAnnouncePath, itemExpects);
   const expects = 'a list of paths, 1 at least, each once; one segment of each may be {key}';
   return expecting(list(item, expects, 1), expects);
+}
+
+/** `https://HOST[:PORT]` or with http, in lower case, as browsers send it in `Origin`. */
+export function originList() {
+  const itemExpects = 'an origin such as https://example.org or http://localhost:8080';
+  const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+  const item = z.string(itemExpects).max(512, itemExpects).refine(isOrigin, itemExpects);
+  const expects = 'a list of origins such as https://example.org, each once';
+  return expecting(list(item, expects), expects);
 }
 
 function list(

@@ -45,6 +45,46 @@ export const RELATIONS: readonly Relation[] = [
     },
   },
   {
+    paths: ['https.certFile', 'https.keyFile'],
+    check({ https }) {
+      if ((https.certFile === '') === (https.keyFile === '')) return undefined;
+      return 'expected https.certFile and https.keyFile together: each is of no use without the other';
+    },
+  },
+  {
+    paths: ['https.listen', 'https.certFile', 'https.acme.directoryUrl'],
+    check({ https }) {
+      const { listen, certFile, acme } = https;
+      const sources = Number(certFile !== '') + Number(acme.directoryUrl !== '');
+      if (sources === 1 || (sources === 0 && listen.length === 0)) return undefined;
+      return 'expected either https.certFile with https.keyFile or https.acme.directoryUrl: the certificate comes from one of them';
+    },
+  },
+  {
+    paths: [
+      'https.acme.directoryUrl',
+      'https.acme.domains',
+      'https.acme.termsAgreed',
+      'https.listen',
+      'http.listen',
+    ],
+    check({ https, http }) {
+      const { acme, listen } = https;
+      if (acme.directoryUrl === '') return undefined;
+      if (acme.domains.length === 0) {
+        return 'expected https.acme.domains to name what the certificate is for; it is empty';
+      }
+      if (acme.domains.some((name) => /^[0-9.]+$|:/.test(name))) {
+        return 'expected https.acme.domains to be names: no authority certifies addresses this way';
+      }
+      if (!acme.termsAgreed) {
+        return 'expected https.acme.termsAgreed to be true: the authority asks for it';
+      }
+      if (listen.length > 0 && http.listen.length > 0) return undefined;
+      return 'expected https.listen, which the certificate is for, and http.listen, over which the authority checks the names';
+    },
+  },
+  {
     paths: ['store.shards', 'limits.swarmsMax'],
     check({ store, limits }) {
       if (store.shards <= limits.swarmsMax) return undefined;

@@ -6,7 +6,9 @@
 import { z } from 'zod';
 import { REPLY_PEERS_MAX } from '../protocol/announce.js';
 import { SCRAPE_HASHES_MAX } from '../tracker/tracker.js';
+import { https } from './https-section.js';
 import * as leaves from './leaves.js';
+import { websocket } from './websocket-section.js';
 
 /** Longest interval that may be told to clients. */
 export const INTERVAL_SECONDS_MAX = 28_800;
@@ -373,7 +375,9 @@ export const configSchema = z.strictObject({
   log: log.prefault({}).describe('Logging.'),
   admin: admin.prefault({}).describe('The listener for operators.'),
   http: http.prefault({}).describe('The HTTP tracker.'),
+  https: https.prefault({}).describe('The same over TLS; limits are those of http.'),
   udp: udp.prefault({}).describe('The UDP tracker.'),
+  websocket: websocket.prefault({}).describe('WebTorrent clients, over WebSocket.'),
   announce: announce.prefault({}).describe('What an announce is answered.'),
   limits: limits.prefault({}).describe('Bounds of what is kept in memory.'),
   store: store.prefault({}).describe('The swarm store.'),

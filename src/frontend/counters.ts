@@ -54,6 +54,44 @@ export const FrontendCounter = {
   httpHandedOver: 27,
   /** The same, but closed since there was no room for them. */
   httpHandOversRefused: 28,
+  wsConnectionsOpen: 29,
+  wsConnectionsTotal: 30,
+  /** Upgrades refused: the bound on WebSockets was reached (503). */
+  wsConnectionsRefused: 31,
+  /** Upgrades refused for their `Origin` (403). */
+  wsOriginsRefused: 32,
+  /** Upgrades that were none (400). */
+  wsHandshakesRefused: 33,
+  wsMessagesIn: 34,
+  wsMessagesOut: 35,
+  wsBytesIn: 36,
+  wsBytesOut: 37,
+  /** Closed: nothing came between one ping and the next. */
+  wsTimeouts: 38,
+  /** Closed: in no swarm for too long. */
+  wsIdleCloses: 39,
+  /** Closed: the client did not read. */
+  wsSlowReaders: 40,
+  /** Times that a connection was not read for a while, because it sent too much. */
+  wsPauses: 41,
+  /** Closed: it had sent even more. */
+  wsRateCloses: 42,
+  /** Closed: frames that are none, or messages that are too large. */
+  wsProtocolErrors: 43,
+  /** TLS handshakes under way. */
+  httpsHandshakesOpen: 44,
+  /** Handshakes that came to their end. */
+  httpsHandshakes: 45,
+  /** The same, of those: with a ticket of an earlier session. */
+  httpsSessionsResumed: 46,
+  /** No common protocol or cipher, no certificate yet, or bytes that are not TLS. */
+  httpsHandshakesFailed: 47,
+  /** Not done in time. */
+  httpsHandshakeTimeouts: 48,
+  /** Closed at once: the bound on handshakes was reached. */
+  httpsHandshakesRefused: 49,
+  /** Handshakes that made room for new ones at the bound. */
+  httpsHandshakesEvicted: 50,
 } as const;
 export type FrontendCounterName = keyof typeof FrontendCounter;
 export type FrontendCounterIndex = (typeof FrontendCounter)[FrontendCounterName];

@@ -10,7 +10,7 @@ import type { ClusterView, LinkView, NodeState, NodeView } from '../admin/cluste
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { SecondBudget } from '../lib/second-budget.js';
-import { decodeHeartbeat, type Heartbeat } from '../protocol/cluster/heartbeat.js';
+import { decodeHeartbeat, type Heartbeat, wholeRoot } from '../protocol/cluster/heartbeat.js';
 import type { ControlRecord } from './control-record.js';
 import type { ControlState } from './control-state.js';
 import { type NodeFacts, type NodeVerdict, probeViews } from './health.js';
@@ -274,7 +274,7 @@ export class NodeRegistry {
       gaps: beat?.counters.gaps ?? 0,
       clockOffsetMs: live === undefined ? null : median(live.offsetsMs),
       lastHeartbeatMs: live === undefined ? null : 1000 * (seconds - live.heardSeconds),
-      digest: beat?.root ?? null,
+      digest: beat === undefined ? null : wholeRoot(beat),
       peers: beat?.peers ?? 0,
       swarms: beat?.swarms ?? 0,
       ...(record.role === 'tracker' ? this.service.view(id) : {}),

@@ -2,6 +2,7 @@
 import type { NatsTransport } from '../cluster/nats-transport.js';
 import type { Origins } from '../cluster/origins.js';
 import type { Replicator } from '../cluster/replicator.js';
+import type { SignalCounts } from '../cluster/signal-exchange.js';
 import { snakeCase } from '../lib/snake-case.js';
 import { type ReplicationMemory, replicationTotals } from '../swarm/replication-memory.js';
 import type { ClusterReport } from './message.js';
@@ -12,13 +13,15 @@ export interface ReportSources {
   readonly transport: NatsTransport;
   readonly origins: Origins;
   readonly memory: ReplicationMemory;
+  /** Of offers and answers of web peers on their way between trackers. */
+  readonly signals: { readonly counts: SignalCounts };
 }
 
 export function clusterReport(
   sources: ReportSources,
   { isRevoked, listsKnown }: { isRevoked: boolean; listsKnown: boolean },
 ): ClusterReport {
-  const { replicator, transport, origins, memory } = sources;
+  const { replicator, transport, origins, memory, signals } = sources;
   const { counters, ...view } = replicator.view(VERSION);
   const names = new Map(view.nodes.map(({ id, name }) => [id, name]));
   const originNames = Array.from({ length: 1 + origins.size }, (_, slot) => {
@@ -31,6 +34,7 @@ export function clusterReport(
     ...snakeCased(replicationTotals(memory), 'ring_'),
     ...snakeCased(bus, 'bus_'),
     ...snakeCased(lost, 'bus_lost_'),
+    ...snakeCased(signals.counts, 'signals_'),
   };
   const [self, ...others] = view.nodes;
   const nodes = isRevoked

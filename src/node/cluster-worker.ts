@@ -35,6 +35,7 @@ import { KeyRingWriter } from '../tracker/key-ring.js';
 import { LiveSettings } from '../tracker/live-settings.js';
 import { PeerLife } from '../tracker/peer-life.js';
 import { clusterReport, type ReportSources } from './cluster-report.js';
+import { ClusterSignals } from './cluster-signals.js';
 import { MemberLists } from './member-lists.js';
 import { ringKeys } from './membership.js';
 import type { MainMessage } from './message.js';
@@ -83,6 +84,7 @@ class ClusterWorker implements RunningWorker {
   readonly #tuning: TuningKeeper;
   readonly #lists: MemberLists;
   readonly #challenges: ChallengeTaker;
+  readonly #signals: ClusterSignals;
   readonly #downloadsPath: string;
   #timer: NodeJS.Timeout | undefined;
   #reportMs = 0;
@@ -124,6 +126,10 @@ class ClusterWorker implements RunningWorker {
     );
     const store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
     this.#tuning = this.#openTuning();
+    this.#signals = new ClusterSignals(
+      { id: identity.nodeId, bytesPerSecond: task.signalBytesPerSecond },
+      { transport: this.#transport, clock },
+    );
     this.#challenges = new ChallengeTaker({ memory: probeAnswers }, { clock });
     this.#lists = new MemberLists(
       {
@@ -147,7 +153,7 @@ class ClusterWorker implements RunningWorker {
         id: identity.nodeId,
         name: task.node.name,
         software: task.node.software,
-        epoch: clock.wallMs(),
+        epoch: task.startedMs,
         addresses: this.#addresses,
         flushMs: settings.flushMs,
         batchRingBytesMax: settings.recentBytesMax,
@@ -173,6 +179,7 @@ class ClusterWorker implements RunningWorker {
       transport: this.#transport,
       origins: this.#origins,
       memory: replication,
+      signals: this.#signals,
     };
     this.#keeper = new IdentityKeeper(
       { path: task.identityPath, identity, node: task.node, joinUrl: settings.join },
@@ -206,6 +213,7 @@ class ClusterWorker implements RunningWorker {
   }
 
   hear(message: MainMessage): void {
+    if (message.type === 'signals') this.#signals.connect(message.thread, message.end);
     if (message.type === 'addresses') this.#addresses.push(...message.addresses);
     // At the next start these counts are believed over the store's: they must not be older.
     if (message.type === 'storeSaved') this.#saveDownloads();
@@ -214,6 +222,7 @@ class ClusterWorker implements RunningWorker {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    this.#signals.close();
     this.#replicator.stop();
     this.#saveDownloads();
     await Promise.all([this.#transport.close(), this.#keeper.stop(), this.#lists.close()]);

@@ -13,6 +13,7 @@ import { RequestHead } from '../protocol/http/request-head.js';
 import { loadSys } from '../sys/load-sys.js';
 import { scopeOf } from '../sys/socket-address.js';
 import type { Sys } from '../sys/sys.js';
+import { ChallengeHead } from './challenge-handler.js';
 import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
 import type { FastTask } from './task.js';
 import type { WorkerContext } from './worker-context.js';
@@ -71,7 +72,7 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
       sys,
       loop,
       handler: createHttpHandler(task, tracker),
-      parser: new RequestHead(),
+      parser: task.answersChallenges ? new ChallengeHead() : new RequestHead(),
       handOver,
       counters,
       open: new Int32Array(task.connectionsOpen),

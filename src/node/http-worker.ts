@@ -1,41 +1,82 @@
 /** Puts a tracker behind the portable HTTP frontend in a worker thread. */
 import { FrontendCounters } from '../frontend/counters.js';
 import type { HandOverMessage } from '../frontend/fast/hand-over-gate.js';
-import { PortableHttp, type ProxyTrust } from '../frontend/http/portable-http.js';
+import type { HttpConnection } from '../frontend/http/http-connection.js';
+import {
+  PortableHttp,
+  type PortableHttpDependencies,
+  type ProxyTrust,
+} from '../frontend/http/portable-http.js';
+import { TlsDoor } from '../frontend/tls/tls-door.js';
 import { CidrSet } from '../lib/cidr-set.js';
 import type { Endpoint } from '../lib/endpoint.js';
 import { decodeProxyHeader } from '../protocol/proxy/proxy-header.js';
 import { clientFromForwardedFor } from '../protocol/proxy/x-forwarded-for.js';
+import { ChallengeHandler } from './challenge-handler.js';
 import { createHttpHandler, createTracker } from './handlers.js';
-import type { HandOverEnd, HttpTask } from './task.js';
+import type { HandOverEnd, HttpsTask, HttpTask } from './task.js';
+import { TlsFiles } from './tls-files.js';
+import { createWebSockets } from './web-sockets.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
 
 export async function startHttp(task: HttpTask, context: WorkerContext): Promise<RunningWorker> {
   const { listen, shared, limits } = task;
   const proxies = proxyTrust(task);
-  const frontend = new PortableHttp(
-    { listen, shared, limits },
-    {
-      handler: createHttpHandler(task, createTracker(task, context)),
-      onFatal: context.fail,
-      counters: new FrontendCounters(task.frontendCounts),
-      ...(proxies === undefined ? {} : { proxies }),
-    },
-  );
+  const tracker = createTracker(task, context);
+  const counters = new FrontendCounters(task.frontendCounts);
+  const webSockets = createWebSockets(task, context, tracker, counters);
+  const handler = createHttpHandler(task, tracker);
+  const challenges = task.answersChallenges ? new ChallengeHandler(handler) : undefined;
+  const dependencies = {
+    handler: challenges ?? handler,
+    onFatal: context.fail,
+    counters,
+    ...(webSockets === undefined ? {} : { upgrades: webSockets.upgrades }),
+    ...(proxies === undefined ? {} : { proxies }),
+  };
+  const frontend = new PortableHttp({ listen, shared, limits }, dependencies);
+  const secure =
+    task.https === undefined ? undefined : createHttps(task.https, dependencies, context);
   const http = await frontend.start();
+  const https = (await secure?.frontend.start()) ?? [];
   const adopted: HandOverEnd[] = [];
-  context.send({ type: 'started', started: { http } });
+  context.send({ type: 'started', started: { http, https } });
   return {
     hear: (message) => {
-      if (message.type !== 'adopt') return;
-      adopted.push(...message.ends);
-      for (const end of message.ends) adoptFrom(end, frontend);
+      webSockets?.hear(message);
+      if (message.type === 'reload') secure?.files.look(true);
+      else if (message.type === 'challenges') challenges?.set(message.answers);
+      else if (message.type === 'adopt') {
+        adopted.push(...message.ends);
+        for (const end of message.ends) adoptFrom(end, frontend);
+      }
     },
     stop: async () => {
       for (const { port } of adopted) port.close();
-      await frontend.stop();
+      secure?.files.stop();
+      await Promise.all([webSockets?.stop(), frontend.stop(), secure?.frontend.stop()]);
     },
   };
+}
+
+/** The same again behind TLS. Throws TlsIdentityError when there is no certificate for it. */
+function createHttps(
+  task: HttpsTask,
+  dependencies: PortableHttpDependencies & { readonly counters: FrontendCounters },
+  context: WorkerContext,
+): { readonly frontend: PortableHttp; readonly files: TlsFiles } {
+  const { listen, shared, limits, certFile, keyFile, mayBeMissing } = task;
+  const door = new TlsDoor<HttpConnection>(
+    { ...task, handshakeGraceMs: limits.halfOpenGraceMs },
+    dependencies.counters,
+  );
+  const files = new TlsFiles(
+    { certFile, keyFile, mayBeMissing },
+    { use: (identity) => door.use(identity), log: context.log, now: () => Date.now() },
+  );
+  files.start();
+  const frontend = new PortableHttp({ listen, shared, limits }, { ...dependencies, tls: door });
+  return { frontend, files };
 }
 
 function adoptFrom({ port, pending }: HandOverEnd, frontend: PortableHttp): void {

@@ -56,10 +56,10 @@ export class LoadMeter {
 
   #totals(): { requests: number; visits: number } {
     const sums = sumTrackerCounters(this.#counts);
-    const announces = sums.udpAnnounces + sums.httpAnnounces;
+    const announces = sums.udpAnnounces + sums.httpAnnounces + sums.webAnnounces;
     return {
-      requests: announces + sums.udpScrapes + sums.httpScrapes,
-      visits: announces - sums.udpStops - sums.httpStops,
+      requests: announces + sums.udpScrapes + sums.httpScrapes + sums.webScrapes,
+      visits: announces - sums.udpStops - sums.httpStops - sums.webStops,
     };
   }
 

@@ -12,17 +12,13 @@ import { formatAddress } from '../frontend/listen-address.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import type { ClusterKeyRing } from '../protocol/cluster/control.js';
+import { scrapePathOf } from '../protocol/http/route.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { KeyRingWriter, type RingKeys } from '../tracker/key-ring.js';
+import type { BoundSockets } from './bound-sockets.js';
 import { CLUSTER_THREAD } from './plan.js';
 import type { ClusterTask } from './task.js';
 import { VERSION } from './version.js';
-
-/** What a tracker's sockets were bound to, as `ADDRESS:PORT`. */
-export interface BoundSockets {
-  readonly http: readonly string[];
-  readonly udp: readonly string[];
-}
 
 export class Membership {
   readonly identity: Identity;
@@ -69,7 +65,11 @@ export class Membership {
 
   task(
     memory: StoreMemory,
-    { keyRing, live }: { keyRing: SharedArrayBuffer; live: SharedArrayBuffer },
+    {
+      keyRing,
+      live,
+      startedMs,
+    }: { keyRing: SharedArrayBuffer; live: SharedArrayBuffer; startedMs: number },
   ): ClusterTask {
     const path = identityPath(this.#config.data);
     return {
@@ -84,6 +84,8 @@ export class Membership {
       node: describe(this.#config),
       keyRing,
       live,
+      startedMs,
+      signalBytesPerSecond: this.#config.websocket.nodeRelayBytesPerSecond,
       settings: this.#config.cluster,
       announce: this.#config.announce,
       listMode: this.#config.lists.mode,
@@ -92,7 +94,8 @@ export class Membership {
   }
 
   /** URLs for clients: of each socket that was bound, under each host that is to be told. */
-  addresses({ http, udp }: BoundSockets): string[] {
+  addresses({ http, https, udp }: BoundSockets): string[] {
+    const path = announcePath(this.#config.http.announcePaths);
     const urls = (scheme: string, sockets: readonly string[], path: string) =>
       sockets.flatMap((socket) => {
         const bound = parseListen(socket);
@@ -101,7 +104,13 @@ export class Membership {
           (host) => `${scheme}://${formatAddress(host, bound.port)}${path}`,
         );
       });
-    return [...new Set([...urls('http', http, '/announce'), ...urls('udp', udp, '')])];
+    return [
+      ...new Set([
+        ...urls('http', http, path),
+        ...urls('https', https, path),
+        ...urls('udp', udp, ''),
+      ]),
+    ];
   }
 
   /** Under which hosts a socket is told to others that is bound to `address`. */
@@ -115,6 +124,12 @@ export class Membership {
     const { sourceAddress } = this.identity;
     return isIPv4(sourceAddress) === isFour ? [sourceAddress] : [];
   }
+}
+
+/** The path that others are told: one that can be probed, so one with a scrape path and no key. */
+export function announcePath(paths: readonly string[]): string {
+  const isPlain = (path: string) => !path.includes('{key}') && scrapePathOf(path) !== undefined;
+  return paths.find(isPlain) ?? paths[0];
 }
 
 function describe({ name, advertise }: Config) {

@@ -2,6 +2,7 @@
 import type { ClusterView } from '../admin/cluster-view.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import type { LogLine } from '../lib/log-sink.js';
+import type { SignalEnd } from './signal-end.js';
 import type { HandOverEnd } from './task.js';
 
 /** From a worker to the main thread. */
@@ -22,6 +23,7 @@ export type WorkerMessage =
 export interface Started {
   readonly udp?: readonly BoundAddress[];
   readonly http?: readonly BoundAddress[];
+  readonly https?: readonly BoundAddress[];
   /** An eventfd: 8 bytes written to it make a worker that blocks in the system look for messages. */
   readonly wakeFd?: number;
 }
@@ -52,6 +54,12 @@ export type MainMessage =
   | { readonly type: 'stop' }
   /** To an HTTP worker, once it serves: where connections come from that others accepted. */
   | { readonly type: 'adopt'; readonly ends: readonly HandOverEnd[] }
+  /** To a worker with web peers, and to the cluster worker: one end of the way to another of them. */
+  | { readonly type: 'signals'; readonly thread: number; readonly end: SignalEnd }
+  /** To an HTTP worker: read the certificate again. */
+  | { readonly type: 'reload' }
+  /** To an HTTP worker: the answers to an authority that are good now, by token. */
+  | { readonly type: 'challenges'; readonly answers: ReadonlyMap<string, string> }
   /** To the cluster worker: the store was saved, so save what belongs to it. */
   | { readonly type: 'storeSaved' }
   /** To the cluster worker, once: URLs at which clients reach this tracker. */

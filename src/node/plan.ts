@@ -1,4 +1,5 @@
 /** From the configuration to the workers of a tracker: who runs, with what. */
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { MessageChannel } from 'node:worker_threads';
 import { type Config, parseListen } from '../config/index.js';
@@ -7,11 +8,15 @@ import { HTTP_LIMITS } from '../frontend/http/http-limits.js';
 import type { BindAddress, ListenAddress } from '../frontend/listen-address.js';
 import { reserveAddresses } from '../frontend/port-probe.js';
 import { reusePortSupported } from '../frontend/reuse-port.js';
+import { TICKET_SECRET_BYTES } from '../frontend/tls/ticket-keys.js';
 import { assert } from '../lib/assert.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { TRACKER_COUNTER_BYTES } from '../tracker/counters.js';
+import type { WebOrigin } from '../tracker/web-voice.js';
+import { acmePaths } from './acme-paths.js';
 import type {
   HandOverEnd,
+  HttpsTask,
   HttpTask,
   KeeperTask,
   SocketTask,
@@ -19,6 +24,7 @@ import type {
   UdpTask,
   WorkerTask,
 } from './task.js';
+import { webSocketSettings } from './web-socket-settings.js';
 
 /** The main thread's number in the store's locks. */
 export const MAIN_THREAD = 1;
@@ -33,6 +39,8 @@ export interface PlanInputs {
   /** Live settings, one for all threads. */
   readonly live: SharedArrayBuffer;
   readonly snapshotPath: string;
+  /** What this process's web peers are known by. */
+  readonly origin: WebOrigin;
 }
 
 /** How sockets are driven. */
@@ -85,14 +93,15 @@ async function portableTasks(inputs: PlanInputs, count: number): Promise<SocketW
   const shared = count > 1;
   const udp = shared ? await reserve('udp', config.udp.listen) : parse(config.udp.listen);
   const http = shared ? await reserve('http', config.http.listen) : parse(config.http.listen);
+  const https = await httpsTask(inputs, count);
   const tasks: SocketWorkerTask[] = [];
   for (let i = 1; i <= count && udp.length > 0; i++) {
     const listen = udp.map(listenOf);
     tasks.push({ ...udpTask(inputs, `udp-${i}`), listen, shared });
   }
-  for (let i = 1; i <= count && http.length > 0; i++) {
+  for (let i = 1; i <= count && (http.length > 0 || https !== undefined); i++) {
     const listen = http.map(listenOf);
-    tasks.push({ ...httpTask(inputs, `http-${i}`, count), listen, shared });
+    tasks.push({ ...httpTask(inputs, `http-${i}`, count), ...secured(https), listen, shared });
   }
   return tasks;
 }
@@ -126,13 +135,41 @@ async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorke
       connectionsOpen,
     });
   }
-  tasks.push({ ...httpTask(inputs, 'http-1', 1), adopt, listen: [], shared: false });
+  const https = secured(await httpsTask(inputs, 1));
+  tasks.push({ ...httpTask(inputs, 'http-1', 1), ...https, adopt, listen: [], shared: false });
   return tasks;
 }
 
+/** What HTTPS needs, which a portable HTTP worker serves on either path. */
+async function httpsTask({ config }: PlanInputs, workers: number): Promise<HttpsTask | undefined> {
+  const { https, data } = config;
+  if (https.listen.length === 0) return undefined;
+  const shared = workers > 1;
+  const listen = shared ? await reserve('https', https.listen) : parse(https.listen);
+  const usesAcme = https.acme.directoryUrl !== '';
+  const { certFile, keyFile } = usesAcme ? acmePaths(data) : https;
+  const each = (total: number) => Math.max(1, Math.floor(total / workers));
+  return {
+    listen: listen.map(listenOf),
+    shared,
+    limits: { ...httpLimits(config, workers), connectionsMax: each(https.connectionsMax) },
+    handshakesMax: each(https.handshakesMax),
+    handshakeTimeoutMs: https.handshakeSeconds * 1000,
+    certFile,
+    keyFile,
+    mayBeMissing: usesAcme,
+    ticketSecret: randomBytes(TICKET_SECRET_BYTES),
+    ticketStartMs: Date.now(),
+  };
+}
+
+function secured(https: HttpsTask | undefined): { readonly https?: HttpsTask } {
+  return https === undefined ? {} : { https };
+}
+
 /** True for the worker that has nothing to do until a fast one hands over a connection. */
-export function takesHandOvers(task: WorkerTask): task is HttpTask {
-  return task.kind === 'http' && task.adopt.length > 0;
+export function isIdleAtFirst(task: WorkerTask): task is HttpTask {
+  return task.kind === 'http' && task.adopt.length > 0 && task.https === undefined;
 }
 
 function parse(listen: readonly string[]): ListenAddress[] {
@@ -144,7 +181,7 @@ function parse(listen: readonly string[]): ListenAddress[] {
 }
 
 async function reserve(
-  protocol: 'udp' | 'http',
+  protocol: 'udp' | 'http' | 'https',
   listen: readonly string[],
 ): Promise<BindAddress[]> {
   const binds: BindAddress[] = [];
@@ -190,25 +227,34 @@ function httpTask(
   name: string,
   workers: number,
 ): Omit<HttpTask, 'listen' | 'shared'> {
-  const settings = httpSettings(inputs.config, workers);
-  return { ...socketTask(inputs, name), ...settings, kind: 'http', adopt: [] };
+  const { config, origin } = inputs;
+  const settings = httpSettings(config, workers);
+  const webSockets = webSocketSettings(config, origin, workers);
+  const own = { adopt: [], webSockets };
+  return { ...socketTask(inputs, name), ...settings, kind: 'http', ...own };
 }
 
-function httpSettings({ http }: Config, workers: number) {
+function httpLimits({ http }: Config, workers: number) {
   return {
-    limits: {
-      ...HTTP_LIMITS,
-      connectionsMax: Math.max(1, Math.floor(http.connectionsMax / workers)),
-      headerBytesMax: http.headerBytesMax,
-      targetBytesMax: http.headerBytesMax,
-      headersTimeoutMs: http.requestTimeoutSeconds * 1000,
-      requestTimeoutMs: http.requestTimeoutSeconds * 1000,
-      keepAliveTimeoutMs: http.keepAliveSeconds * 1000,
-      requestsPerConnectionMax: http.requestsPerConnectionMax,
-    },
+    ...HTTP_LIMITS,
+    connectionsMax: Math.max(1, Math.floor(http.connectionsMax / workers)),
+    headerBytesMax: http.headerBytesMax,
+    targetBytesMax: http.headerBytesMax,
+    headersTimeoutMs: http.requestTimeoutSeconds * 1000,
+    requestTimeoutMs: http.requestTimeoutSeconds * 1000,
+    keepAliveTimeoutMs: http.keepAliveSeconds * 1000,
+    requestsPerConnectionMax: http.requestsPerConnectionMax,
+  };
+}
+
+function httpSettings(config: Config, workers: number) {
+  const { http } = config;
+  return {
+    limits: httpLimits(config, workers),
     announcePaths: http.announcePaths,
     scrapeHashesMax: http.scrapeHashesMax,
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,
+    answersChallenges: config.https.acme.directoryUrl !== '',
   };
 }

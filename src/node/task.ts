@@ -9,6 +9,7 @@ import type { BindAddress, ListenAddress } from '../frontend/listen-address.js';
 import type { LogLevel } from '../lib/log.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import type { TrackerOptions } from '../tracker/tracker.js';
+import type { WebSocketSettings } from './web-socket-settings.js';
 
 interface CommonTask {
   /** Names the worker in logs: `udp-1`. */
@@ -52,10 +53,29 @@ interface HttpSettings {
   readonly scrapeHashesMax: number;
   readonly trustedProxies: readonly string[];
   readonly proxyProtocol: boolean;
+  /** Portable HTTP workers answer the challenges of a certificate authority. */
+  readonly answersChallenges: boolean;
+}
+
+/** The same over TLS, in a portable HTTP worker. */
+export interface HttpsTask extends ListenTask {
+  readonly limits: HttpLimits;
+  readonly handshakesMax: number;
+  readonly handshakeTimeoutMs: number;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** ACME makes the files, some time later. */
+  readonly mayBeMissing: boolean;
+  /** Of session tickets, one for all workers, and when it was made. */
+  readonly ticketSecret: Uint8Array;
+  readonly ticketStartMs: number;
 }
 
 export interface HttpTask extends SocketTask, ListenTask, HttpSettings {
   readonly kind: 'http';
+  readonly https?: HttpsTask;
+  /** Absent where none are served. */
+  readonly webSockets?: WebSocketSettings | undefined;
   /**
    * Where connections come from that fast workers accepted and do not serve. The worker hears of it
    * when it serves (`adopt`): one that never comes so far must not take with it what waits there.
@@ -103,6 +123,10 @@ export interface ClusterTask extends CommonTask {
   readonly node: NodeDescription;
   readonly keyRing: SharedArrayBuffer;
   readonly live: SharedArrayBuffer;
+  /** When this process began, in ms since 1970: what its changes and its web peers are told by. */
+  readonly startedMs: number;
+  /** Bytes a second of offers and answers taken from one other tracker. */
+  readonly signalBytesPerSecond: number;
   readonly settings: Config['cluster'];
   readonly announce: Config['announce'];
   readonly listMode: Config['lists']['mode'];

@@ -6,26 +6,31 @@ import { dirname, join } from 'node:path';
 import type { AdminServer } from '../admin/admin-server.js';
 import { TUNING_FILE } from '../cluster/tuning-file.js';
 import { type Config, parseListen } from '../config/index.js';
-import type { BoundAddress } from '../frontend/frontend.js';
-import { formatAddress } from '../frontend/listen-address.js';
 import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
+import { NO_NODE } from '../protocol/cluster/node-id.js';
 import { shardBase } from '../swarm/heap.js';
 import { Shard, type StoreMemory } from '../swarm/layout.js';
 import type { SwarmStore } from '../swarm/swarm-store.js';
+import { webEpoch } from '../swarm/web-wire.js';
 import { adviseHugePages } from '../sys/huge-pages.js';
 import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
+import type { AcmeKeeper } from './acme-keeper.js';
+import { type BoundSockets, boundSockets } from './bound-sockets.js';
 import { LiveTuning } from './live-tuning.js';
 import { loadMemberLists } from './member-lists.js';
-import { type BoundSockets, Membership } from './membership.js';
-import type { ClusterReport, SaveReport } from './message.js';
-import { type Io, keeperTask, type PlanInputs, socketTasks, takesHandOvers } from './plan.js';
+import { Membership } from './membership.js';
+import type { ClusterReport, MainMessage, SaveReport } from './message.js';
+import { type Io, isIdleAtFirst, keeperTask, type PlanInputs, socketTasks } from './plan.js';
 import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
+import { SignalHub } from './signal-hub.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
+import { startAcme } from './start-acme.js';
+import { statePaths } from './state-paths.js';
 import type { SocketTask, WorkerTask } from './task.js';
 import { TrackerLists } from './tracker-lists.js';
 import { reserveTrackerMemory } from './tracker-memory.js';
@@ -34,16 +39,6 @@ import { WorkerFailedError, WorkerHandle } from './worker-handle.js';
 
 /** Connection ids are good for at most 210 s, and for as long as their key is one of the last two. */
 const KEY_ROTATION_MS = 10 * 60 * 1000;
-/** What lies in `tracker/` and is written again and again. */
-const STATE_FILES = [
-  'store.snapshot',
-  'admin-token',
-  'identity.json',
-  'origins.json',
-  'downloads',
-  'lists',
-  TUNING_FILE,
-];
 /** How often a start looks for free ports, where it may choose them. */
 const PORT_TRIES = 5;
 /** How long socket workers may take to finish what is in flight; the frontends' own bound is less. */
@@ -75,11 +70,14 @@ export class TrackerNode {
   /** Of a tracker that stands alone. */
   #lists: TrackerLists | undefined;
   #admin: AdminServer | undefined;
+  #acme: AcmeKeeper | undefined;
   #sockets: WorkerHandle[] = [];
   #tasks: readonly SocketTask[] = [];
   #tuning: LiveTuning | undefined;
   #keeper: WorkerHandle | undefined;
   #cluster: WorkerHandle | undefined;
+  /** Between the threads that have something to say about web peers. */
+  readonly #signals = new SignalHub();
   /** Called with each report of the cluster worker. */
   #onCluster: (report: ClusterReport) => void = () => {};
   /** Ends the wait for the cluster, if there is one. */
@@ -128,11 +126,17 @@ export class TrackerNode {
     return this.#stopping;
   }
 
-  /** Reads again what an operator may change while the tracker runs: the lists of info hashes. */
+  /** Reads again what an operator may change while it runs: lists of info hashes, the certificate. */
   reload(): void {
     if (this.#ending) return;
-    if (this.#lists === undefined) this.#logger.info('nothing is read again here');
+    const readsCertificate = this.#config.https.listen.length > 0;
+    if (readsCertificate) this.#tellHttp({ type: 'reload' });
+    else if (this.#lists === undefined) this.#logger.info('nothing is read again here');
     void this.#lists?.reload();
+  }
+
+  #tellHttp(message: MainMessage): void {
+    for (const worker of this.#sockets) if (worker.task.kind === 'http') worker.tell(message);
   }
 
   async #stopStarted(): Promise<void> {
@@ -168,10 +172,12 @@ export class TrackerNode {
       logger: this.#logger,
     });
     const live = this.#tuning.memory;
-    const inputs: PlanInputs = { config, memory, keyRing, live, snapshotPath };
+    const startedMs = this.#clock.wallMs();
+    const origin = { node: membership?.identity.nodeId ?? NO_NODE, epoch: webEpoch(startedMs) };
+    const inputs: PlanInputs = { config, memory, keyRing, live, snapshotPath, origin };
     if (membership !== undefined) {
       // Before clients are served: what they change from then on is told to others.
-      this.#cluster = this.#startWorker(membership.task(memory, { keyRing, live }));
+      this.#cluster = this.#startWorker(membership.task(memory, { keyRing, live, startedMs }));
       await this.#cluster.started;
     }
     // The threads load their modules while this one loads those of the admin listener.
@@ -185,6 +191,8 @@ export class TrackerNode {
     if (membership !== undefined) {
       this.#cluster?.tell({ type: 'addresses', addresses: membership.addresses(bound) });
     }
+    const means = { clock: this.#clock, logger: this.#logger };
+    this.#acme = await startAcme(config, { ...means, tellHttp: (word) => this.#tellHttp(word) });
     if (user !== undefined) {
       // Afterwards our files may be out of reach.
       await this.#admin?.load();
@@ -265,15 +273,15 @@ export class TrackerNode {
     inputs: PlanInputs,
     io: Io,
     { mayBeLate }: { mayBeLate: boolean },
-  ): Promise<BoundSockets & { https: string[] }> {
-    const { http, udp } = inputs.config;
-    const choosesPort = [...http.listen, ...udp.listen].some(
+  ): Promise<BoundSockets> {
+    const { http, https, udp } = inputs.config;
+    const choosesPort = [...http.listen, ...https.listen, ...udp.listen].some(
       (text) => parseListen(text)?.port === 0,
     );
     for (let left = choosesPort ? PORT_TRIES : 1; ; left--) {
       const tasks = await socketTasks(inputs, io);
       // Most clients are plain, and a thread is 15 MB. As another user we might not read its files.
-      const isLate = (task: WorkerTask) => mayBeLate && takesHandOvers(task);
+      const isLate = (task: WorkerTask) => mayBeLate && isIdleAtFirst(task);
       try {
         const bound = await this.#startSockets(
           tasks.filter((task) => !isLate(task)),
@@ -291,24 +299,20 @@ export class TrackerNode {
   }
 
   /** Starts the socket workers and returns what they bound, for the `ready` line. */
-  async #startSockets(
-    tasks: readonly WorkerTask[],
-    mayTryAgain: boolean,
-  ): Promise<BoundSockets & { https: string[] }> {
+  async #startSockets(tasks: readonly WorkerTask[], mayTryAgain: boolean): Promise<BoundSockets> {
     this.#sockets = tasks.map((task) =>
       this.#startWorker(task, (error) => {
         if (mayTryAgain && isPortTaken(error)) return;
         this.#workerFailed(task, error);
       }),
     );
-    const bound = { http: new Set<string>(), udp: new Set<string>() };
     const results = await Promise.allSettled(this.#sockets.map((worker) => worker.started));
-    for (const result of results) {
-      if (result.status === 'rejected') throw result.reason;
-      for (const at of result.value.udp ?? []) bound.udp.add(addressText(at));
-      for (const at of result.value.http ?? []) bound.http.add(addressText(at));
-    }
-    return { http: [...bound.http], udp: [...bound.udp], https: [] };
+    return boundSockets(
+      results.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      }),
+    );
   }
 
   #startWorker(
@@ -325,7 +329,9 @@ export class TrackerNode {
       },
       onFailed,
     };
-    return new WorkerHandle(task, listeners, this.#workerScript);
+    const worker = new WorkerHandle(task, listeners, this.#workerScript);
+    this.#signals.join(worker);
+    return worker;
   }
 
   /** Starts the worker that a connection waits for; `waitMs` after a start that failed. */
@@ -394,9 +400,7 @@ export class TrackerNode {
   }
 
   #becomeUser(user: UserIds): void {
-    const { data } = this.#config;
-    const tracker = join(data, 'tracker');
-    giveTo(user, [data, tracker, ...STATE_FILES.map((name) => join(tracker, name))]);
+    giveTo(user, statePaths(this.#config.data));
     becomeUser(user);
   }
 
@@ -447,6 +451,7 @@ export class TrackerNode {
     this.#tuning?.stop();
     clearTimeout(this.#lateTimer);
     this.#ending = true;
+    this.#acme?.stop();
     await this.#lists?.stop();
     const inTime = await Promise.all(this.#sockets.map((worker) => worker.stop(socketsMs)));
     const stuck = this.#sockets.some(({ task }, i) => !inTime[i] && this.#diedInsideStore(task));
@@ -476,8 +481,4 @@ export class TrackerNode {
 function isPortTaken(error: unknown): boolean {
   if (!(error instanceof WorkerFailedError)) return false;
   return error.code === 'EADDRINUSE' || error.code === 'address_in_use';
-}
-
-function addressText({ address, port }: BoundAddress): string {
-  return formatAddress(address, port);
 }

@@ -146,11 +146,19 @@ export class TrackerSource implements TrackerAdminSource {
           evicted: frontend.httpConnectionsEvicted,
           proxy_header: frontend.httpProxyHeadersRefused,
           hand_over: frontend.httpHandOversRefused,
+          tls_failed: frontend.httpsHandshakesFailed,
+          tls_timeout: frontend.httpsHandshakeTimeouts,
+          tls_refused: frontend.httpsHandshakesRefused,
+          tls_evicted: frontend.httpsHandshakesEvicted,
         },
         connections: frontend.httpConnectionsOpen,
         connectionsTotal: frontend.httpConnectionsTotal,
         connectionsRefused: frontend.httpConnectionsRefused,
+        handshakes: frontend.httpsHandshakes,
+        handshakesResumed: frontend.httpsSessionsResumed,
+        handshakesOpen: frontend.httpsHandshakesOpen,
       },
+      websocket: webSocketStats(frontend, tracker),
       load: this.load() ?? UNMEASURED,
       lists: this.#listStats(tracker),
       save: this.#save,
@@ -164,7 +172,7 @@ export class TrackerSource implements TrackerAdminSource {
     const found = lookUpSwarm(this.#store, this.#query.infoHash, withPeers ? limit : 0);
     if (found === undefined) return undefined;
     const { seeders, leechers, partialSeeds, downloads } = found.counts;
-    const view = { seeders, leechers, partialSeeds, downloads, webPeers: 0 };
+    const view = { seeders, leechers, partialSeeds, downloads, webPeers: found.webPeers };
     if (!withPeers) return view;
     const names = this.#cluster?.originNames ?? [this.#name];
     const peers = found.peers.map(({ ip, port, seeder, ageSeconds, originSlot }) => ({
@@ -206,13 +214,14 @@ export class TrackerSource implements TrackerAdminSource {
     return { peers, swarms, digest: this.#digest?.root() ?? null };
   }
 
-  #listStats({ udpDenied, httpDenied }: ReturnType<typeof sumTrackerCounters>) {
+  #listStats({ udpDenied, httpDenied, webDenied }: ReturnType<typeof sumTrackerCounters>) {
     const { control } = this.#store;
     const number = Atomics.load(control, Global.listMode);
     const mode = (['open', 'deny', 'allow'] as const)[number];
     const denied = this.#deny?.size ?? 0;
     const allowed = this.#allow?.size ?? 0;
-    return { mode, denied, allowed, refused: { udp: udpDenied, http: httpDenied } };
+    const refused = { udp: udpDenied, http: httpDenied, websocket: webDenied };
+    return { mode, denied, allowed, refused };
   }
 
   #storeStats(): TrackerStats['store'] {
@@ -223,11 +232,41 @@ export class TrackerSource implements TrackerAdminSource {
     const tables = control.byteLength + index.byteLength + records.byteLength;
     return {
       ...totals,
-      webPeers: 0,
       peersMax,
       swarmsMax,
       bytesCommitted: arenaBytes,
       bytesReserved: arenaReserved + tables,
     };
   }
+}
+
+function webSocketStats(
+  frontend: ReturnType<typeof sumCounters>,
+  tracker: ReturnType<typeof sumTrackerCounters>,
+): TrackerStats['websocket'] {
+  return {
+    messages: frontend.wsMessagesIn,
+    announces: tracker.webAnnounces,
+    scrapes: tracker.webScrapes,
+    failures: tracker.webFailures,
+    offersMade: tracker.webOffersMade,
+    offersDelivered: tracker.webOffersDelivered,
+    answersDelivered: tracker.webAnswersDelivered,
+    drops: {
+      origin: frontend.wsOriginsRefused,
+      handshake: frontend.wsHandshakesRefused,
+      ping_timeout: frontend.wsTimeouts,
+      idle: frontend.wsIdleCloses,
+      slow_reader: frontend.wsSlowReaders,
+      rate: frontend.wsRateCloses,
+      malformed_frame: frontend.wsProtocolErrors,
+      signal_over_budget: tracker.webSignalsOverBudget,
+      offer_lost: tracker.webOffersLost,
+      offer_expired: tracker.webOffersExpired,
+      answer_refused: tracker.webAnswersRefused,
+    },
+    connections: frontend.wsConnectionsOpen,
+    connectionsTotal: frontend.wsConnectionsTotal,
+    connectionsRefused: frontend.wsConnectionsRefused,
+  };
 }

@@ -27,13 +27,15 @@ const WAKE = Buffer.from(BigUint64Array.of(1n).buffer);
  */
 const SMALL_HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 };
 
-/** A portable HTTP worker does too when it serves only what fast ones leave. */
-function allocatesLittle(task: WorkerTask): boolean {
-  return (
-    task.kind === 'fast' ||
-    task.kind === 'keeper' ||
-    (task.kind === 'http' && task.adopt.length > 0)
-  );
+/** WebSockets live in it, some 5 KB of objects each, and their messages are short-lived text. */
+const WEB_SOCKET_HEAP = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 4_096 };
+
+/** Undefined: what node gives a thread by itself. */
+function heapOf(task: WorkerTask) {
+  if (task.kind === 'fast' || task.kind === 'keeper') return SMALL_HEAP;
+  // A portable HTTP worker allocates little when it serves only what fast ones leave.
+  if (task.kind !== 'http' || task.adopt.length === 0 || task.https !== undefined) return undefined;
+  return task.webSockets === undefined ? SMALL_HEAP : WEB_SOCKET_HEAP;
 }
 
 /** What the worker is started with. */
@@ -77,11 +79,12 @@ export class WorkerHandle {
   ) {
     this.task = task;
     this.#listeners = listeners;
+    const resourceLimits = heapOf(task);
     this.#worker = new Worker(script, {
       workerData: dataOf(task),
       name: task.name,
       transferList: portsOf(task),
-      ...(allocatesLittle(task) ? { resourceLimits: SMALL_HEAP } : {}),
+      ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
     this.started = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: WorkerMessage) => {
@@ -107,9 +110,9 @@ export class WorkerHandle {
     });
   }
 
-  /** Says something to the worker that it need not answer. */
-  tell(message: MainMessage): void {
-    this.#worker.postMessage(message);
+  /** Says something to the worker that it need not answer; `ports` go to it with that. */
+  tell(message: MainMessage, ports: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(message, ports);
   }
 
   /**

@@ -62,6 +62,11 @@ export class AnnounceReply {
   peers6: Uint16Array = new Uint16Array(9 * REPLY_PEERS_MAX);
   peers6Offset = 0;
   count6 = 0;
+  /** Web peers written; only when they were asked for. */
+  countWeb = 0;
+  /** Room for them as 16-bit words in memory order, 9 each; and the same memory as bytes, 18 each. */
+  readonly webWords = new Uint16Array(9 * REPLY_PEERS_MAX);
+  readonly web = new Uint8Array(this.webWords.buffer);
   /** The address that the tracker saw (BEP 24); the source's own object, not a copy. */
   external = new Endpoint();
 }

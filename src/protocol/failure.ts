@@ -16,6 +16,8 @@ export const Failure = {
   notAllowed: 9,
   overloaded: 10,
   internal: 11,
+  messageMalformed: 12,
+  swarmsTooMany: 13,
 } as const;
 export type Failure = (typeof Failure)[keyof typeof Failure];
 
@@ -40,4 +42,6 @@ export const FAILURES: Readonly<Record<Failure, FailureText>> = {
   [Failure.notAllowed]: { reason: 'this info_hash is not served here', retryIn: 'never' },
   [Failure.overloaded]: { reason: 'tracker is overloaded, try again later', retryIn: 10 },
   [Failure.internal]: { reason: 'internal error, try again later', retryIn: 10 },
+  [Failure.messageMalformed]: { reason: 'malformed message', retryIn: 'never' },
+  [Failure.swarmsTooMany]: { reason: 'too many swarms on one connection', retryIn: 'never' },
 };

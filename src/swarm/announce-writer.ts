@@ -12,7 +12,7 @@ import { shardNumber } from './heap.js';
 import { PeerKind, Shard, type StoreMemory, Swarm } from './layout.js';
 import { PeerFlag, WORDS4, WORDS6 } from './leaf.js';
 import type { PeerTable } from './peer-table.js';
-import { Outcome, type PeerQuery } from './query.js';
+import { Outcome, PeerFamily, type PeerQuery } from './query.js';
 import { ReplicationCounter } from './replication-memory.js';
 import type { ThreadReplication } from './thread-replication.js';
 
@@ -38,8 +38,8 @@ export class AnnounceWriter {
   /** Stores, renews or moves the peer. */
   upsert(shard: number, record: number, query: PeerQuery): Outcome {
     const table = this.#table;
-    const words = query.family === 4 ? WORDS4 : WORDS6;
-    const seeders = query.family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
+    const words = query.family === PeerFamily.ipv4 ? WORDS4 : WORDS6;
+    const seeders = seedersOf(query.family);
     const kind = query.seeder ? seeders : seeders + 1;
     const stored = table.locate(record, kind, words, query.wire);
     if (stored < 0) return this.#insert(shard, record, kind, words, query);
@@ -73,8 +73,8 @@ export class AnnounceWriter {
   /** Removes the peer. `record` is -1 for a swarm that is not known. */
   stop(shard: number, record: number, query: PeerQuery): void {
     const table = this.#table;
-    const words = query.family === 4 ? WORDS4 : WORDS6;
-    const seeders = query.family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
+    const words = query.family === PeerFamily.ipv4 ? WORDS4 : WORDS6;
+    const seeders = seedersOf(query.family);
     const stored = record < 0 ? -1 : table.locate(record, seeders, words, query.wire);
     if (stored < 0) {
       if (this.#replication !== undefined) this.#stopUnknown(this.#replication, shard, query);
@@ -118,8 +118,8 @@ export class AnnounceWriter {
       replication.counters[ReplicationCounter.stopsRefused]++;
       return;
     }
-    const words = query.family === 4 ? WORDS4 : WORDS6;
-    const kind = query.family === 4 ? PeerKind.seeders4 : PeerKind.seeders6;
+    const words = query.family === PeerFamily.ipv4 ? WORDS4 : WORDS6;
+    const kind = seedersOf(query.family);
     const { infoHash, wire } = query;
     const number = shardNumber(shard);
     const buried = replication.findTombstone(number, infoHash, wire, words, this.seconds);
@@ -187,4 +187,10 @@ export class AnnounceWriter {
   #seenWith(flags: number): number {
     return (this.seconds & 0xffff) | (flags << 16);
   }
+}
+
+/** The kind of a family's seeders. */
+function seedersOf(family: PeerFamily): number {
+  if (family === PeerFamily.ipv4) return PeerKind.seeders4;
+  return family === PeerFamily.ipv6 ? PeerKind.seeders6 : PeerKind.seedersWeb;
 }

@@ -8,6 +8,7 @@ import { DigestHash } from './digest-hash.js';
 import { lookUpSwarm } from './lookup.js';
 import { OriginRemoval } from './origin-removal.js';
 import { PeerWord } from './peer-word.js';
+import { PeerFamily } from './query.js';
 import { Applied } from './replica.js';
 import { EXTRA, expectSame, Node, TTL } from './replica-node.testing.js';
 import { loadSnapshot } from './snapshot-reader.js';
@@ -123,7 +124,8 @@ describe('a walk over cells', () => {
       const from = i % 3 === 0 ? other : node;
       from.setTime(Math.floor(i / 100));
       const swarm = random.chance(0.5) ? 1 : random.below(600);
-      from.announce({ swarm, host: i, family: i % 4 === 0 ? 6 : 4, seeder: i % 2 === 0 });
+      const family = ([6, 4, PeerFamily.web, 4] as const)[i % 4];
+      from.announce({ swarm, host: i, family, seeder: i % 2 === 0 });
     }
     for (const each of other.drain()) node.apply(each);
     return node;
@@ -231,5 +233,14 @@ describe('removal of an origin', () => {
     b.announce({ swarm: 1, host: 999 });
     const [again] = b.drain();
     expect(a.apply(again)).toBe(Applied.newer);
+  });
+
+  it('forgets all of a large swarm, whose leaves it merges on its way', () => {
+    const [a, b] = [new Node(0), new Node(1)];
+    for (let host = 0; host < 8_000; host++) b.announce({ host });
+    for (const each of b.drain()) a.apply(each);
+    const removal = new OriginRemoval(a.store, 2);
+    while (removal.step(100));
+    expect(storeTotals(a.store)).toMatchObject({ peers: 0, swarms: 0 });
   });
 });

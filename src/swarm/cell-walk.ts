@@ -4,6 +4,7 @@
  */
 import { assert } from '../lib/assert.js';
 import { CELL_BITMAP_BYTES, DigestHash } from './digest-hash.js';
+import type { WalkFamilies } from './layout.js';
 import { PeerKind, SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
 import { PeerFlag } from './leaf.js';
 import { ageSeconds } from './peer-age.js';
@@ -24,6 +25,8 @@ export interface CellVisitor {
 }
 
 export interface CellWalkOptions {
+  /** Only peers of these families. */
+  readonly families?: WalkFamilies;
   /** The cells wanted, bit `cell & 7` of byte `cell >> 3`; all when it is missing. */
   readonly cells?: Uint8Array;
   /** Only peers whose stamp is this or later. */
@@ -58,7 +61,12 @@ export class CellWalk implements StoreVisitor {
     this.#origin = options.origin;
     this.#isOver = (origin, age, stamp) => replication.isOver(origin, age, stamp, store.stamp);
     const bounds = { restartsMax: RESTARTS_MAX, lockTimeoutMs: Number.POSITIVE_INFINITY };
-    this.#walk = new StoreWalk(store, this, { ...bounds, ...this.#filterOf(options.cells) });
+    const { families = 'all' } = options;
+    this.#walk = new StoreWalk(store, this, {
+      ...bounds,
+      families,
+      ...this.#filterOf(options.cells),
+    });
   }
 
   /** Looks at about `peers` peers more. Returns false when it was through the whole store. */
@@ -72,8 +80,8 @@ export class CellWalk implements StoreVisitor {
   }
 
   leaf(_shard: number, record: number, kind: number, index: number, words: number): void {
-    const { sets, leaves, heap, seconds } = this.#store;
-    const set = record + Swarm.sets + 2 * kind;
+    const { sets, leaves, heap, seconds, table } = this.#store;
+    const set = table.setOf(record, kind);
     const ref = sets.leafAt(set, index);
     const count = sets.peersAt(set, index);
     const all = heap.u16[ref >>> SEGMENT_SHIFT];

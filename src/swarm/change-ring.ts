@@ -9,9 +9,9 @@
  *
  * record  0..4   info hash, as the store keeps it
  *         5      stamp
- *         6      bit 0, 1  kind (PeerKind)   bit 2  stopped   bit 3  partial seed
- *                bit 4  completed counted    bit 5  download: this change counted one
- *                bit 6  refresh: nothing changed but the stamp
+ *         6      bit 0..2  kind (PeerKind)   bit 3  stopped   bit 4  partial seed
+ *                bit 5  completed counted    bit 6  download: this change counted one
+ *                bit 7  refresh: nothing changed but the stamp
  *         7..11  wire, 18 bytes; the rest is padding
  * ```
  *
@@ -38,13 +38,13 @@ const STAMP = 5;
 const FLAGS = 6;
 const WIRE = 7;
 
-/** Bits of a record's flags above the two of the kind. */
+/** Bits of a record's flags above the three of the kind. */
 export const ChangeFlag = {
-  stopped: 1 << 2,
-  partialSeed: 1 << 3,
-  completed: 1 << 4,
-  download: 1 << 5,
-  refresh: 1 << 6,
+  stopped: 1 << 3,
+  partialSeed: 1 << 4,
+  completed: 1 << 5,
+  download: 1 << 6,
+  refresh: 1 << 7,
 } as const;
 
 /** A change of one peer as this node heard it: its origin is 0, its age 0. */
@@ -164,7 +164,7 @@ export class ChangeRingReader {
     for (let i = 0; i < 5; i++) change.infoHash[i] = words[at + INFO_HASH + i];
     change.stamp = words[at + STAMP];
     const flags = words[at + FLAGS];
-    change.kind = flags & 3;
+    change.kind = flags & 7;
     change.stopped = (flags & ChangeFlag.stopped) !== 0;
     change.partialSeed = (flags & ChangeFlag.partialSeed) !== 0;
     change.completed = (flags & ChangeFlag.completed) !== 0;

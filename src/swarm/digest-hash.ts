@@ -7,7 +7,7 @@
  * swarm   key words 0, 1   message: info hash, five words as the store keeps them
  * peer    key words 2, 3   message: swarm 8 bytes, wire 6 or 18, tag 1
  *
- * tag     bit 0 leecher   bit 1 partial seed   bit 7 the peer as such, whatever its role
+ * tag     bit 0 leecher   bit 1 partial seed   bit 2 web peer   bit 7 the peer as such, whatever its role
  * ```
  *
  * Results are fields, so that nothing is allocated.
@@ -16,6 +16,9 @@ import { CELLS } from './replication-memory.js';
 
 /** Bytes of a set of cells, a bit each. */
 export const CELL_BITMAP_BYTES = CELLS / 8;
+
+/** The bit of a web peer's tag, whatever its role. */
+export const WEB_TAG = 0x04;
 
 /** The tag of a peer as such: what a tombstone is filed under. */
 export const PEER_TAG = 0x80;
@@ -122,5 +125,6 @@ export class DigestHash {
 
 /** The tag of a peer in a role. */
 export function roleTag(kind: number, partialSeed: boolean): number {
-  return (kind & 1) | (partialSeed ? 2 : 0);
+  // Bit 2 of a kind is WEB_TAG.
+  return (kind & (1 | WEB_TAG)) | (partialSeed ? 2 : 0);
 }

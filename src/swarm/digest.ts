@@ -4,14 +4,21 @@
  * and role to its cell by exclusive or, so that whatever comes can go again.
  *
  * ```
- * cells   [ thread 0: cell 0 low, cell 0 high, cell 1 low ... ][ thread 1 ] ...
+ * cells   [ thread 0: addresses, web peers ][ thread 1 ] ...
+ *           each of these: cell 0 low, cell 0 high, cell 1 low ...
  * ```
+ *
+ * Web peers have cells of their own, so that this node can agree with one that does not know them.
  *
  * Each thread adds to cells of its own and locks nothing; the value of a cell is the exclusive or
  * over all threads. One that is read while peers come and go may be wrong: compare it twice.
  */
-import type { DigestHash } from './digest-hash.js';
+import { type DigestHash, WEB_TAG } from './digest-hash.js';
+import type { WalkFamilies } from './layout.js';
 import { CELL_WORDS, CELLS, type ReplicationMemory } from './replication-memory.js';
+
+/** Words of the cells of one thread, of either half. */
+const HALF_WORDS = CELLS * CELL_WORDS;
 
 /** One thread's cells. */
 export class DigestWriter {
@@ -19,8 +26,8 @@ export class DigestWriter {
   readonly #hash: DigestHash;
 
   constructor(memory: ReplicationMemory, thread: number, hash: DigestHash) {
-    const bytes = CELLS * CELL_WORDS * 4;
-    this.#cells = new Int32Array(memory.cells, thread * bytes, CELLS * CELL_WORDS);
+    const words = 2 * HALF_WORDS;
+    this.#cells = new Int32Array(memory.cells, thread * words * 4, words);
     this.#hash = hash;
   }
 
@@ -39,7 +46,7 @@ export class DigestWriter {
     const hash = this.#hash;
     hash.swarm(infoHash, record);
     hash.peer(wire, at, words, tag);
-    const cell = CELL_WORDS * hash.cell;
+    const cell = CELL_WORDS * hash.cell + ((tag & WEB_TAG) === 0 ? 0 : HALF_WORDS);
     this.#cells[cell] ^= hash.low;
     this.#cells[cell + 1] ^= hash.high;
   }
@@ -55,27 +62,39 @@ export class DigestReader {
     this.#threads = memory.threads;
   }
 
-  /** Fills `out`, 8,192 words, with the cells: low half of cell 0, high half, low half of cell 1. */
-  cells(out: Int32Array): void {
-    const words = CELLS * CELL_WORDS;
-    out.fill(0, 0, words);
-    for (let thread = 1; thread <= this.#threads; thread++) {
-      const first = thread * words;
-      for (let i = 0; i < words; i++) out[i] ^= this.#cells[first + i];
+  /**
+   * Fills `out`, 8,192 words, with the cells of peers of some families: low half of cell 0, high half,
+   * low half of cell 1.
+   */
+  cells(out: Int32Array, families: WalkFamilies = 'all'): void {
+    out.fill(0, 0, HALF_WORDS);
+    // The cells of number 0 are never touched.
+    for (let half = 2; half < 2 * (1 + this.#threads); half++) {
+      if (!isHalfOf(half, families)) continue;
+      const first = half * HALF_WORDS;
+      for (let i = 0; i < HALF_WORDS; i++) out[i] ^= this.#cells[first + i];
     }
   }
 
-  /** The exclusive or of all cells, as 16 hexadecimal digits. */
-  root(): string {
+  /** The exclusive or of all cells of peers of some families, as 16 hexadecimal digits. */
+  root(families: WalkFamilies = 'all'): string {
     let low = 0;
     let high = 0;
-    const end = (1 + this.#threads) * CELLS * CELL_WORDS;
-    for (let i = CELLS * CELL_WORDS; i < end; i += CELL_WORDS) {
-      low ^= this.#cells[i];
-      high ^= this.#cells[i + 1];
+    for (let half = 2; half < 2 * (1 + this.#threads); half++) {
+      if (!isHalfOf(half, families)) continue;
+      const end = (half + 1) * HALF_WORDS;
+      for (let i = half * HALF_WORDS; i < end; i += CELL_WORDS) {
+        low ^= this.#cells[i];
+        high ^= this.#cells[i + 1];
+      }
     }
     return formatDigest(low, high);
   }
+}
+
+/** Halves of all threads are numbered through: even ones are of addresses, odd ones of web peers. */
+function isHalfOf(half: number, families: WalkFamilies): boolean {
+  return families === 'all' || (families === 'web') === ((half & 1) === 1);
 }
 
 /** The exclusive or of cells that were read before, as 16 hexadecimal digits. */

@@ -4,7 +4,7 @@
  * ```
  * control   Int32Array   [ global 256 words ][ shard 0: 256 words ][ shard 1 ] ...
  * index     Int32Array   [ shard 0: slots + tail ][ shard 1 ] ...     one word a slot
- * records   Int32Array   [ record 0: 16 words ][ record 1 ] ...       one cache line a swarm
+ * records   Int32Array   [ record 0: 16 words ][ record 1 ] ...       a swarm, or its web peers
  * segments  arena for peers, in 64 KiB regions; a segment is at most 1 GiB
  * ```
  *
@@ -34,7 +34,7 @@ export const Global = {
   recordsFree: 6,
   /** Peers in all shards (atomic): what `peersMax` bounds. */
   peers: 16,
-  /** Swarms in all shards: what `swarmsMax` bounds. */
+  /** Records in use, those of swarms and side records: what `swarmsMax` bounds. */
   swarms: 32,
   /**
    * Milliseconds that this machine's wall clock is behind the cluster's, by what the other nodes say:
@@ -78,7 +78,7 @@ export const RECORD_WORDS = 16;
  * word  0..4   info hash, five big-endian integers
  *       5      downloads (completed count)
  *       6      partial seeds among the leechers (BEP 21)
- *       7      without peers: the second it became empty; else reserved for web peers
+ *       7      without peers: the second it became empty; with web peers: their side record, negative
  *       8, 9   IPv4 seeders: root, count        10, 11  IPv4 leechers
  *      12, 13  IPv6 seeders                     14, 15  IPv6 leechers
  * ```
@@ -88,12 +88,29 @@ export const Swarm = {
   downloads: 5,
   partialSeeds: 6,
   emptySince: 7,
+  /** The same word: below 0 it names a side record (record-pool.ts). */
+  side: 7,
   sets: 8,
 } as const;
 
-/** The four peer sets of a swarm, in the order of their words in the record. */
-export const PeerKind = { seeders4: 0, leechers4: 1, seeders6: 2, leechers6: 3 } as const;
-export const PEER_KINDS = 4;
+/**
+ * The six peer sets of a swarm: four in the order of their words in its record, those of web peers in
+ * the same order in a side record.
+ */
+export const PeerKind = {
+  seeders4: 0,
+  leechers4: 1,
+  seeders6: 2,
+  leechers6: 3,
+  seedersWeb: 4,
+  leechersWeb: 5,
+} as const;
+export const PEER_KINDS = 6;
+/** Kinds from here on are web peers. */
+export const WEB_KINDS = PeerKind.seedersWeb;
+
+/** Which peers are meant: all, web peers only, or all but these. */
+export type WalkFamilies = 'all' | 'web' | 'addresses';
 
 /** A granule is the unit of the arena: 8 bytes. A reference is a granule's number; 0 is none. */
 export const GRANULE_BYTES = 8;
@@ -116,9 +133,9 @@ export const RECORD_MASK = (1 << RECORD_BITS) - 1;
 export const INDEX_TAIL = 256;
 
 export interface StoreLimits {
-  /** Most peers stored, both families together. */
+  /** Most peers stored, all families together. */
   readonly peersMax: number;
-  /** Most swarms stored. */
+  /** Most swarms stored; one that has web peers counts twice. */
   readonly swarmsMax: number;
   /** Shards, a power of two. More shards, less waiting for a lock; each costs a few KiB. */
   readonly shards: number;
@@ -133,7 +150,7 @@ export interface StoreMemory {
   readonly segments: readonly SharedArrayBuffer[];
   /** Home slots of one shard, a power of two; `INDEX_TAIL` more follow. */
   readonly slotsPerShard: number;
-  /** Records that exist, at least `swarmsMax`. */
+  /** Records that can be handed out, at least `swarmsMax`. */
   readonly recordsTotal: number;
   readonly regionsTotal: number;
   /** The secret key of the hashes: clients choose info hashes and ports, and must not choose our slots. */
@@ -170,7 +187,8 @@ export function reserveStore(limits: StoreLimits): StoreMemory {
     limits,
     control: new SharedArrayBuffer((1 + shards) * CONTROL_WORDS * 4),
     index: new SharedArrayBuffer(shards * (slotsPerShard + INDEX_TAIL) * 4),
-    records: new SharedArrayBuffer(swarmsMax * RECORD_WORDS * 4),
+    // One more, which stays empty: the side record of swarms that have none.
+    records: new SharedArrayBuffer((swarmsMax + 1) * RECORD_WORDS * 4),
     segments,
     slotsPerShard,
     recordsTotal: swarmsMax,

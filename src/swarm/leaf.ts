@@ -4,7 +4,7 @@
  * ```
  * [ wire 0 ][ wire 1 ] ... [ wire cap-1 ][ pad to 4 ][ meta 0 ][ meta 1 ] ... [ meta cap-1 ]
  *
- * wire   address and port as they travel: 3 words of 16 bits (IPv4), 9 words (IPv6)
+ * wire   address and port as they travel: 3 words of 16 bits (IPv4), 9 words (IPv6, web peers)
  * meta   32 bits  stamp       when the newest word about the peer was said (replication's clock)
  *        16 bits  seen        monotonic second of the last announce heard, modulo 65536
  *        16 bits  flags       origin (12 bits), partial seed, completed counted, refresh skipped

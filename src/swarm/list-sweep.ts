@@ -137,11 +137,10 @@ export class ListSweep {
     const store = this.#store;
     let left = PEERS_PER_LOCK;
     for (let kind = 0; kind < PEER_KINDS; kind++) {
-      const set = record + Swarm.sets + 2 * kind;
       // From the last leaf down: a merge moves peers of the last leaf to one that is still to come.
-      for (let leaf = store.sets.leafCount(set) - 1; leaf >= 0; leaf--) {
+      for (let leaf = leavesOf(store, record, kind) - 1; leaf >= 0; leaf--) {
         if (left <= 0) return false;
-        if (leaf >= store.sets.leafCount(set)) continue;
+        if (leaf >= leavesOf(store, record, kind)) continue;
         const removed = sweepLeaf(store, shard, record, kind, leaf, wordsOf(kind), everybody);
         this.peersDropped += removed;
         left -= removed;
@@ -153,6 +152,11 @@ export class ListSweep {
     this.swarmsDropped++;
     return true;
   }
+}
+
+/** How many leaves the set of a kind has now: every removal may change where it is. */
+function leavesOf({ sets, table }: SwarmStore, record: number, kind: number): number {
+  return sets.leafCount(table.setOf(record, kind));
 }
 
 const everybody = () => true;

@@ -1,7 +1,7 @@
 /** Looks into one swarm, for people: allocates, and gives up on a lock that nobody lets go. */
 import { formatAddress } from '../lib/endpoint.js';
 import { ScrapeEntry } from '../protocol/announce.js';
-import { PEER_KINDS, PeerKind, SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
+import { PeerKind, SEGMENT_MASK, SEGMENT_SHIFT, WEB_KINDS } from './layout.js';
 import { PeerFlag, wordsOf } from './leaf.js';
 import { ageSeconds } from './peer-age.js';
 import type { SwarmStore } from './swarm-store.js';
@@ -18,6 +18,8 @@ export interface StoredPeer {
 
 export interface StoredSwarm {
   readonly counts: ScrapeEntry;
+  /** Of the peers counted, those that are reached over WebSocket: they have no address to list. */
+  readonly webPeers: number;
   readonly peers: readonly StoredPeer[];
 }
 
@@ -41,10 +43,10 @@ export function lookUpSwarm(
     const counts = new ScrapeEntry();
     store.readCounts(record, counts);
     const peers: StoredPeer[] = [];
-    for (let kind = 0; kind < PEER_KINDS; kind++) {
+    for (let kind = 0; kind < WEB_KINDS; kind++) {
       listPeers(store, record, kind, peersMax, peers);
     }
-    return { counts, peers };
+    return { counts, webPeers: store.webPeersOf(record), peers };
   } finally {
     store.unlockShard(shard);
   }
@@ -57,8 +59,8 @@ function listPeers(
   peersMax: number,
   peers: StoredPeer[],
 ): void {
-  const { sets, heap, leaves, seconds } = store;
-  const set = record + Swarm.sets + 2 * kind;
+  const { sets, heap, leaves, seconds, table } = store;
+  const set = table.setOf(record, kind);
   const words = wordsOf(kind);
   const addressBytes = kind < PeerKind.seeders6 ? 4 : 16;
   for (let index = 0; index < sets.leafCount(set); index++) {

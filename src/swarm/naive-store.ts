@@ -4,10 +4,10 @@
  */
 import type { ScrapeEntry } from '../protocol/announce.js';
 import type { StoreLimits } from './layout.js';
-import { Outcome, type PeerQuery, WantFamily } from './query.js';
+import { Outcome, PeerFamily, type PeerQuery, WantFamily } from './query.js';
 
 export interface NaivePeer {
-  family: 4 | 6;
+  family: PeerFamily;
   seeder: boolean;
   partialSeed: boolean;
   completed: boolean;
@@ -30,10 +30,13 @@ export interface NaiveAnswer {
   candidates4: Set<string>;
   candidates6: Set<string>;
   told: number;
+  /** The same of web peers. */
+  candidatesWeb: Set<string>;
+  toldWeb: number;
 }
 
 /** The key of a peer in wire form. */
-export function peerKey(bytes: Uint8Array, at: number, family: 4 | 6): string {
+export function peerKey(bytes: Uint8Array, at: number, family: PeerFamily): string {
   return Buffer.from(bytes.subarray(at, at + (family === 4 ? 6 : 18))).toString('hex');
 }
 
@@ -57,9 +60,12 @@ export class NaiveStore {
       if (swarm?.peers.delete(key)) this.peers--;
     } else {
       const known = swarm?.peers.get(key);
+      // A swarm with web peers takes two records.
+      const needed =
+        (swarm === undefined ? 1 : 0) +
+        (query.family === PeerFamily.web && !hasWebPeers(swarm) ? 1 : 0);
       const room =
-        this.peers < this.#limits.peersMax &&
-        (swarm !== undefined || this.swarms.size < this.#limits.swarmsMax);
+        this.peers < this.#limits.peersMax && this.#records() + needed <= this.#limits.swarmsMax;
       if (known === undefined && !room) {
         outcome = Outcome.full;
       } else {
@@ -110,6 +116,12 @@ export class NaiveStore {
     }
   }
 
+  #records(): number {
+    let records = this.swarms.size;
+    for (const swarm of this.swarms.values()) if (hasWebPeers(swarm)) records++;
+    return records;
+  }
+
   #create(id: string): NaiveSwarm {
     const swarm = { peers: new Map<string, NaivePeer>(), downloads: 0, emptySince: 0 };
     this.swarms.set(id, swarm);
@@ -130,16 +142,26 @@ export class NaiveStore {
       candidates4: new Set(),
       candidates6: new Set(),
       told: 0,
+      candidatesWeb: new Set(),
+      toldWeb: 0,
     };
     for (const [key, peer] of swarm?.peers ?? []) {
       if (peer.seeder) answer.seeders++;
       else answer.leechers++;
       if (key === self || (peer.seeder && (query.seeder || query.partialSeed))) continue;
-      (peer.family === 4 ? answer.candidates4 : answer.candidates6).add(key);
+      if (peer.family === PeerFamily.web) answer.candidatesWeb.add(key);
+      else (peer.family === 4 ? answer.candidates4 : answer.candidates6).add(key);
     }
     const told4 = (query.families & WantFamily.ipv4) === 0 ? 0 : answer.candidates4.size;
     const told6 = (query.families & WantFamily.ipv6) === 0 ? 0 : answer.candidates6.size;
     answer.told = query.stopped ? 0 : Math.min(query.numwant, told4 + told6);
+    const toldWeb = (query.families & WantFamily.web) === 0 ? 0 : answer.candidatesWeb.size;
+    answer.toldWeb = query.stopped ? 0 : Math.min(query.numwant, toldWeb);
     return answer;
   }
+}
+
+function hasWebPeers(swarm: NaiveSwarm | undefined): boolean {
+  for (const peer of swarm?.peers.values() ?? []) if (peer.family === PeerFamily.web) return true;
+  return false;
 }

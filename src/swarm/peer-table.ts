@@ -7,9 +7,20 @@
  */
 import { roleTag } from './digest-hash.js';
 import { Heap } from './heap.js';
-import { Global, SEGMENT_MASK, SEGMENT_SHIFT, Shard, type StoreMemory, Swarm } from './layout.js';
+import {
+  Global,
+  PeerKind,
+  RECORD_WORDS,
+  SEGMENT_MASK,
+  SEGMENT_SHIFT,
+  Shard,
+  type StoreMemory,
+  Swarm,
+  WEB_KINDS,
+} from './layout.js';
 import { Leaves, PeerFlag, wordsOf } from './leaf.js';
 import { PeerSets } from './peer-set.js';
+import { RecordPool, sideOf } from './record-pool.js';
 import type { ThreadReplication } from './thread-replication.js';
 
 /** Where flags stand in the second meta word of a peer. */
@@ -19,6 +30,7 @@ export class PeerTable {
   readonly heap: Heap;
   readonly leaves: Leaves;
   readonly sets: PeerSets;
+  readonly pool: RecordPool;
   readonly records: Int32Array;
   readonly control: Int32Array;
   /** The meta words of the peer that `locate` found. */
@@ -32,6 +44,7 @@ export class PeerTable {
     this.heap = new Heap(memory, thread);
     this.leaves = new Leaves(this.heap);
     this.sets = new PeerSets(memory, this);
+    this.pool = new RecordPool(memory, thread);
     this.records = new Int32Array(memory.records);
     this.control = new Int32Array(memory.control);
     this.#peersMax = memory.limits.peersMax;
@@ -45,9 +58,10 @@ export class PeerTable {
   locate(record: number, kind: number, words: number, wire: Uint16Array): number {
     const { sets } = this;
     let found = kind;
-    if (!sets.find(record + Swarm.sets + 2 * kind, words, wire)) {
+    const base = kind < WEB_KINDS ? record + Swarm.sets : this.#webSets(record);
+    if (!sets.find(base + 2 * kind, words, wire)) {
       found = kind ^ 1;
-      if (!sets.find(record + Swarm.sets + 2 * found, words, wire)) return -1;
+      if (!sets.find(base + 2 * found, words, wire)) return -1;
     }
     const leaf = sets.foundLeaf;
     const segment = this.heap.i32[leaf >>> SEGMENT_SHIFT];
@@ -91,13 +105,18 @@ export class PeerTable {
     seenAndFlags: number,
   ): boolean {
     if (!this.#admit()) return false;
-    const set = record + Swarm.sets + 2 * kind;
-    if (!this.sets.insert(shard, set, words, wire, stamp, seenAndFlags)) {
+    const before = this.records[record + Swarm.side];
+    if (kind >= WEB_KINDS && !this.#needSide(record)) {
       Atomics.sub(this.control, Global.peers, 1);
       return false;
     }
+    if (!this.sets.insert(shard, this.setOf(record, kind), words, wire, stamp, seenAndFlags)) {
+      Atomics.sub(this.control, Global.peers, 1);
+      if (kind >= WEB_KINDS) this.#dropSide(record, before);
+      return false;
+    }
     this.control[shard + Shard.peers + kind]++;
-    this.records[record + Swarm.emptySince] = 0;
+    if (kind < WEB_KINDS && before > 0) this.records[record + Swarm.emptySince] = 0;
     this.#countPartial(shard, record, 0, seenAndFlags);
     this.#digest(record, wire, 0, words, kind, seenAndFlags);
     return true;
@@ -118,7 +137,7 @@ export class PeerTable {
   ): boolean {
     const { sets, control } = this;
     const { foundIndex, foundSlot, foundLeaf } = sets;
-    const set = record + Swarm.sets + 2 * kind;
+    const set = this.setOf(record, kind);
     if (!sets.insert(shard, set, words, wire, stamp, seenAndFlags)) {
       sets.foundIndex = foundIndex;
       sets.foundSlot = foundSlot;
@@ -126,7 +145,7 @@ export class PeerTable {
       return false;
     }
     const { foundIndex: index, foundSlot: slot, foundLeaf: leaf } = sets;
-    sets.remove(shard, record + Swarm.sets + 2 * (kind ^ 1), words, foundIndex, foundSlot);
+    sets.remove(shard, this.setOf(record, kind ^ 1), words, foundIndex, foundSlot);
     sets.foundIndex = index;
     sets.foundSlot = slot;
     sets.foundLeaf = leaf;
@@ -138,9 +157,12 @@ export class PeerTable {
     return true;
   }
 
-  /** Removes the peer in `slot` of leaf `index` of a set. */
+  /**
+   * Removes the peer in `slot` of leaf `index` of a set. With the last web peer of a swarm the words
+   * of its web sets are gone, so a set must be asked for anew (`setOf`) after a removal.
+   */
   remove(shard: number, record: number, kind: number, index: number, slot: number): void {
-    const set = record + Swarm.sets + 2 * kind;
+    const set = this.setOf(record, kind);
     const words = wordsOf(kind);
     const replicates = this.#replication !== undefined;
     // Only leechers are partial seeds: alone, a seeder's flags need no look.
@@ -155,8 +177,38 @@ export class PeerTable {
       }
     }
     this.sets.remove(shard, set, words, index, slot);
+    if (kind >= WEB_KINDS) this.#dropSide(record, 0);
     this.control[shard + Shard.peers + kind]--;
     Atomics.sub(this.control, Global.peers, 1);
+  }
+
+  /** First word of the set of a kind; of web kinds an empty one where the swarm has no web peers. */
+  setOf(record: number, kind: number): number {
+    return (kind < WEB_KINDS ? record + Swarm.sets : this.#webSets(record)) + 2 * kind;
+  }
+
+  /** The word from which the sets of web kinds are counted. */
+  #webSets(record: number): number {
+    return sideOf(this.records, record) + Swarm.sets - 2 * WEB_KINDS;
+  }
+
+  /** Makes the side record when it is missing; false when all records are in use. */
+  #needSide(record: number): boolean {
+    if (this.records[record + Swarm.side] < 0) return true;
+    const side = this.pool.take();
+    if (side < 0) return false;
+    this.records[record + Swarm.side] = ~(side / RECORD_WORDS);
+    return true;
+  }
+
+  /** Gives the side record back when its sets are empty; `before` is what its word is to be then. */
+  #dropSide(record: number, before: number): void {
+    const { records } = this;
+    const seeders = this.setOf(record, PeerKind.seedersWeb);
+    if (records[seeders + 1] + records[seeders + 3] > 0) return;
+    const side = sideOf(records, record);
+    records[record + Swarm.side] = before;
+    this.pool.give(side);
   }
 
   /** Counts one peer more, unless that would be one too many. */

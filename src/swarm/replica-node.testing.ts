@@ -9,7 +9,7 @@ import { Expiry } from './expiry.js';
 import { reserveStore, Swarm } from './layout.js';
 import { peerKey } from './naive-store.js';
 import { PeerWord } from './peer-word.js';
-import { PeerQuery } from './query.js';
+import { type PeerFamily, PeerQuery } from './query.js';
 import { type Applied, Replica } from './replica.js';
 import { CELL_WORDS, CELLS, reserveReplication } from './replication-memory.js';
 import { SwarmStore } from './swarm-store.js';
@@ -75,7 +75,8 @@ export class Node {
     query.family = family;
     query.wireBytes.fill(0);
     query.wireBytes.set([10, host >>> 16, host >>> 8, host], 0);
-    query.wireBytes.set([0x1a, 0xe1], family === 4 ? 4 : 16);
+    // A web peer's wire ends with zeros, and so is never that of an IPv6 peer.
+    query.wireBytes.set([0x1a, 0xe1], family === 4 ? 4 : family === 6 ? 16 : 12);
     query.stopped = peer.stopped ?? false;
     query.seeder = peer.seeder ?? false;
     query.completed = peer.completed ?? false;
@@ -140,7 +141,7 @@ export class Node {
 export interface Announce {
   swarm: number;
   host: number;
-  family: 4 | 6;
+  family: PeerFamily;
   stopped: boolean;
   seeder: boolean;
   completed: boolean;

@@ -3,6 +3,7 @@ import { Prng, testSeed } from '../lib/prng.js';
 import { Global } from './layout.js';
 import { lookUpSwarm } from './lookup.js';
 import type { PeerWord } from './peer-word.js';
+import { PeerFamily } from './query.js';
 import { Applied } from './replica.js';
 import {
   type Announce,
@@ -56,7 +57,7 @@ function converge(seed: number): void {
     node.announce({
       swarm: random.below(swarms),
       host: random.below(hosts),
-      family: random.chance(0.3) ? 6 : 4,
+      family: ([4, 4, 6, PeerFamily.web] as const)[random.below(4)],
       stopped: random.chance(stops),
       seeder,
       completed: seeder && random.chance(0.3),

@@ -115,9 +115,29 @@ export class Replica {
     return true;
   }
 
-  /** Applies one word about a peer of the swarm. */
+  /** True when the word's peer is stored, in whichever role. */
+  holds({ kind, wire }: PeerWord): boolean {
+    if (this.#record < 0) return false;
+    return this.#table.locate(this.#record, kind, wordsOf(kind), wire) >= 0;
+  }
+
+  /**
+   * Has a stored peer be newer than the word that it left: said by somebody who cannot know, it would
+   * otherwise be answered with that word for ever.
+   */
+  outlive({ kind, wire, stamp }: PeerWord): void {
+    if (this.#record < 0) return;
+    const table = this.#table;
+    const words = wordsOf(kind);
+    const stored = table.locate(this.#record, kind, words, wire);
+    if (stored < 0 || ((stamp - table.foundStamp) | 0) < 0) return;
+    const { foundSeenAndFlags: meta } = table;
+    table.rewrite(this.#shard, this.#record, stored, words, wire, (stamp + 1) | 0, meta);
+  }
+
+  /** Applies one word about a peer of the swarm. Its kind is one that exists. */
   apply(word: PeerWord): Applied {
-    const kind = word.kind & 3;
+    const { kind } = word;
     const words = wordsOf(kind);
     const stored = this.#record < 0 ? -1 : this.#table.locate(this.#record, kind, words, word.wire);
     if (word.stopped) return this.#stop(word, stored, words);

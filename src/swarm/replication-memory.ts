@@ -4,7 +4,7 @@
  *
  * ```
  * counters     Int32Array   [ thread 0: 16 words ][ thread 1 ] ...           see ReplicationCounter
- * cells        Int32Array   [ thread 0: 4096 x (low, high) ][ thread 1 ] ... digest.ts
+ * cells        Int32Array   [ thread 0: 2 x 4096 x (low, high) ][ thread 1 ] ... digest.ts
  * rings        Int32Array   [ thread 0: 48 words + records ][ thread 1 ] ... change-ring.ts
  * tombstones   Int32Array   [ shard 0: sets of 8 x 4 words ][ shard 1 ] ...  tombstones.ts
  * ```
@@ -110,7 +110,7 @@ export function reserveReplication(options: ReplicationOptions): ReplicationMemo
     alignsExpiry: options.alignsExpiry ?? false,
     digestKey: Int32Array.from({ length: 4 }, (_, i) => key.getInt32(4 * i, true)),
     counters: new SharedArrayBuffer((1 + threads) * COUNTER_WORDS * 4),
-    cells: new SharedArrayBuffer((1 + threads) * CELLS * CELL_WORDS * 4),
+    cells: new SharedArrayBuffer((1 + threads) * 2 * CELLS * CELL_WORDS * 4),
     rings: new SharedArrayBuffer((1 + threads) * ringWords(ringRecords) * 4),
     tombstones: new SharedArrayBuffer(tombstoneWords * 4),
   };

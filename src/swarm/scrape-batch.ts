@@ -4,6 +4,7 @@
  * record was still that swarm's is checked after reading. Only where it was not, the lock decides.
  */
 import type { ScrapeEntry } from '../protocol/announce.js';
+import { Swarm } from './layout.js';
 import { readInfoHashes } from './query.js';
 import type { SwarmStore } from './swarm-store.js';
 
@@ -41,12 +42,14 @@ export class ScrapeBatch {
   /** Fills `entry` with the counts of swarm number `i` of the last look; zeros when it is unknown. */
   read(i: number, entry: ScrapeEntry): void {
     const record = this.#records[i];
+    const side = record < 0 ? 0 : this.#store.records[record + Swarm.side];
     this.#store.readCounts(record, entry);
     if (record < 0) {
       this.#store.readProbeAnswer(this.#words, 5 * i, entry);
       return;
     }
-    if (this.#isStill(record, i)) return;
+    // Counts of web peers stand in a record of their own, which may have gone meanwhile.
+    if (this.#isStill(record, i) && this.#store.records[record + Swarm.side] === side) return;
     for (let w = 0; w < 5; w++) this.#single[w] = this.#words[5 * i + w];
     this.#store.scrape(this.#single, entry);
   }

@@ -16,7 +16,7 @@
  *          tag 3, end      1 + 8 swarm entries + 8 peers
  * ```
  *
- * Peers belong to the swarm before them in their chunk; a chunk begins with a swarm. A swarm can
+ * Web peers are not saved. Peers belong to the swarm before them in their chunk; a chunk begins with a swarm. A swarm can
  * come more than once. The end chunk holds the end entry alone: a file without it is cut off.
  */
 export const HEADER_BYTES = 32;

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { PEER_KINDS, Swarm } from './layout.js';
+import { Swarm, WEB_KINDS } from './layout.js';
 import { wordsOf } from './leaf.js';
 import {
   CHUNK_BYTES_MAX,
@@ -139,7 +139,7 @@ function walkEntries(payload: Buffer, fileOffset: number, visitor: EntryVisitor)
       at += SWARM_ENTRY_BYTES;
     } else if (tag === Tag.peers && left >= PEERS_HEAD_BYTES && inSwarm) {
       const kind = payload[at + 1];
-      if (kind >= PEER_KINDS) throw damaged(`unknown kind ${kind}`, at);
+      if (kind >= WEB_KINDS) throw damaged(`unknown kind ${kind}`, at);
       const count = payload.readUInt16LE(at + 2);
       const words = wordsOf(kind);
       const bytes = PEERS_HEAD_BYTES + count * (words * 2 + PEER_META_BYTES);

@@ -97,7 +97,12 @@ class SnapshotWriter implements StoreVisitor {
 
   write({ wallMs, lockTimeoutMs }: SnapshotOptions): SnapshotResult {
     this.#writeHeader(wallMs);
-    const walk = new StoreWalk(this.#store, this, { restartsMax: RESTARTS_MAX, lockTimeoutMs });
+    // Web peers are not saved: their connections end with this process.
+    const walk = new StoreWalk(this.#store, this, {
+      restartsMax: RESTARTS_MAX,
+      lockTimeoutMs,
+      families: 'addresses',
+    });
     let more = true;
     while (more) {
       more = walk.step(STEP_PEERS);
@@ -114,8 +119,8 @@ class SnapshotWriter implements StoreVisitor {
   }
 
   leaf(_shard: number, record: number, kind: number, index: number, words: number): void {
-    const { sets, leaves, heap, seconds } = this.#store;
-    const set = record + Swarm.sets + 2 * kind;
+    const { sets, leaves, heap, seconds, table } = this.#store;
+    const set = table.setOf(record, kind);
     const ref = sets.leafAt(set, index);
     const count = Math.min(sets.peersAt(set, index), ENTRY_PEERS_MAX);
     const bytesEach = words * 2 + PEER_META_BYTES;

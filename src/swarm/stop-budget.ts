@@ -4,9 +4,9 @@
  *
  * A bucket of tokens for each of 4,096 hashes of addresses, of one thread; sources that share a bucket
  * share its budget, which bounds what all sources together can do. An IPv6 source is its first 64
- * bits. Loopback is free, as everywhere: it is this machine.
+ * bits, a web peer its connection. Loopback is free, as everywhere: it is this machine.
  */
-import type { PeerQuery } from './query.js';
+import { PeerFamily, type PeerQuery } from './query.js';
 
 const BUCKETS = 4_096;
 /** A client that stops many downloads at once, at a tracker that never heard of them. */
@@ -40,7 +40,8 @@ export class StopBudget {
   /** Mixes the address with the key (the finalizer of MurmurHash3): nobody can aim at a bucket. */
   #bucketOf({ wire, family }: PeerQuery): number {
     let mixed = this.#keys[0];
-    for (let i = 0; i < (family === 4 ? 2 : 4); i++) {
+    const first = family === PeerFamily.web ? 4 : 0;
+    for (let i = first; i < first + (family === PeerFamily.ipv4 ? 2 : 4); i++) {
       mixed = Math.imul(mixed ^ wire[i], 0x85ebca6b);
       mixed = Math.imul(mixed ^ (mixed >>> 13) ^ this.#keys[1], 0xc2b2ae35);
       mixed ^= mixed >>> 16;
@@ -50,7 +51,8 @@ export class StopBudget {
 }
 
 function isLoopback({ wireBytes, family }: PeerQuery): boolean {
-  if (family === 4) return wireBytes[0] === 127;
+  if (family === PeerFamily.web) return false;
+  if (family === PeerFamily.ipv4) return wireBytes[0] === 127;
   for (let i = 0; i < 15; i++) if (wireBytes[i] !== 0) return false;
   return wireBytes[15] === 1;
 }

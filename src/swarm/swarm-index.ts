@@ -11,7 +11,6 @@
  */
 import { hashInfoHash } from './hash.js';
 import {
-  Global,
   INDEX_TAIL,
   RECORD_BITS,
   RECORD_MASK,
@@ -19,30 +18,26 @@ import {
   type StoreMemory,
   Swarm,
 } from './layout.js';
-import { lock, unlock } from './lock.js';
+import type { RecordPool } from './record-pool.js';
 
 export class SwarmIndex {
   /** Slots of one shard, tail included. */
   readonly slotsTotal: number;
   readonly #slots: Int32Array;
   readonly #records: Int32Array;
-  readonly #control: Int32Array;
   readonly #keys: Int32Array;
-  readonly #recordsTotal: number;
+  readonly #pool: RecordPool;
   readonly #shardShift: number;
   readonly #slotMask: number;
-  readonly #thread: number;
 
-  constructor(memory: StoreMemory, thread: number) {
+  constructor(memory: StoreMemory, { pool }: { readonly pool: RecordPool }) {
     this.slotsTotal = memory.slotsPerShard + INDEX_TAIL;
     this.#slots = new Int32Array(memory.index);
     this.#records = new Int32Array(memory.records);
-    this.#control = new Int32Array(memory.control);
     this.#keys = memory.hashKeys;
-    this.#recordsTotal = memory.recordsTotal;
+    this.#pool = pool;
     this.#shardShift = Math.clz32(memory.limits.shards) + 1;
     this.#slotMask = memory.slotsPerShard - 1;
-    this.#thread = thread;
   }
 
   /** Hash of an info hash given as five words at `at`. Shard, home slot and slot bits are parts of it. */
@@ -99,12 +94,10 @@ export class SwarmIndex {
     while (slots[slot] !== 0) slot++;
     // The very last slot stays empty: it ends every probe.
     if (slot >= end) return -1;
-    const number = this.#takeRecord();
-    if (number < 0) return -1;
-    slots[slot] = ((hash & 0x3f) << RECORD_BITS) | (number + 1);
-    const record = number * RECORD_WORDS;
+    const record = this.#pool.take();
+    if (record < 0) return -1;
     for (let i = 0; i < 5; i++) this.#records[record + i] = words[at + i];
-    for (let i = 5; i < RECORD_WORDS; i++) this.#records[record + i] = 0;
+    slots[slot] = ((hash & 0x3f) << RECORD_BITS) | (record / RECORD_WORDS + 1);
     return record;
   }
 
@@ -123,33 +116,11 @@ export class SwarmIndex {
       }
     }
     slots[gap] = 0;
-    this.#returnRecord(record / RECORD_WORDS);
+    this.#pool.give(record);
   }
 
   /** Index of the first slot to look at, in the table of all shards. */
   #home(hash: number): number {
     return this.shardOf(hash) * this.slotsTotal + ((hash >>> 6) & this.#slotMask);
-  }
-
-  #takeRecord(): number {
-    const control = this.#control;
-    lock(control, Global.poolLock, this.#thread);
-    let number = control[Global.recordsFree] - 1;
-    if (number >= 0) control[Global.recordsFree] = this.#records[number * RECORD_WORDS];
-    else if (control[Global.recordsFresh] < this.#recordsTotal) {
-      number = control[Global.recordsFresh]++;
-    }
-    if (number >= 0) control[Global.swarms]++;
-    unlock(control, Global.poolLock);
-    return number;
-  }
-
-  #returnRecord(number: number): void {
-    const control = this.#control;
-    lock(control, Global.poolLock, this.#thread);
-    this.#records[number * RECORD_WORDS] = control[Global.recordsFree];
-    control[Global.recordsFree] = number + 1;
-    control[Global.swarms]--;
-    unlock(control, Global.poolLock);
   }
 }

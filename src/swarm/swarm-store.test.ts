@@ -4,12 +4,15 @@ import { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Expiry } from './expiry.js';
 import { Global, reserveStore, type StoreLimits } from './layout.js';
 import { NaiveStore, peerKey } from './naive-store.js';
-import { Outcome, PeerQuery } from './query.js';
+import { Outcome, PeerFamily, PeerQuery } from './query.js';
 import { SwarmStore } from './swarm-store.js';
 import { storeTotals } from './totals.js';
 
 const TTL = 100;
 const EMPTY_TTL = 300;
+
+/** Families of random peers: every one is often enough, and a swarm's web peers come and go. */
+const FAMILIES = [4, 4, 4, 6, 6, PeerFamily.web] as const;
 
 interface Mix {
   readonly limits: StoreLimits;
@@ -46,22 +49,30 @@ function compareWithOracle(mix: Mix, seed: number): void {
     // Zipf-like: low numbers often, so that one swarm grows large and many stay small.
     const swarm = Math.floor(mix.swarms * (random.next() / 2 ** 32) ** 3);
     query.setInfoHash(hashes[swarm], 0);
-    query.family = random.chance(0.4) ? 6 : 4;
+    query.family = FAMILIES[random.below(FAMILIES.length)];
     const host = random.below(mix.hosts);
     query.wireBytes.fill(0);
     query.wireBytes.set([10, host >>> 16, host >>> 8, host], 0);
-    query.wireBytes.set([0x1a, 0xe1], query.family === 4 ? 4 : 16);
+    if (query.family === PeerFamily.web) query.wireBytes.set([host >>> 8, host], 10);
+    else query.wireBytes.set([0x1a, 0xe1], query.family === 4 ? 4 : 16);
     const phase = Math.floor((step * 6) / mix.steps) % 2;
     query.stopped = random.chance(mix.stops[phase]);
     query.seeder = random.chance(0.5);
     query.completed = query.seeder && random.chance(mix.completes ?? 0.3);
     query.partialSeed = !query.seeder && random.chance(0.2);
     query.numwant = random.below(mix.numwantMax);
-    query.families = 1 + random.below(3);
+    query.families = 1 + random.below(7);
     const expected = naive.announce(query);
     const outcome = store.announce(query, reply);
     expect(
-      [outcome, reply.seeders, reply.leechers, reply.downloads, reply.count4 + reply.count6],
+      [
+        outcome,
+        reply.seeders,
+        reply.leechers,
+        reply.downloads,
+        reply.count4 + reply.count6,
+        reply.countWeb,
+      ],
       label,
     ).toEqual([
       expected.outcome,
@@ -69,9 +80,11 @@ function compareWithOracle(mix: Mix, seed: number): void {
       expected.leechers,
       expected.downloads,
       expected.told,
+      expected.toldWeb,
     ]);
     checkPeers(reply.peers4, reply.count4, 4, expected.candidates4, label);
     checkPeers(reply.peers6, reply.count6, 6, expected.candidates6, label);
+    checkPeers(reply.webWords, reply.countWeb, PeerFamily.web, expected.candidatesWeb, label);
     if (random.chance(0.05)) {
       store.scrape(query.infoHash, entry);
       expect({ ...entry }, label).toEqual(naive.scrape(query.infoHash));
@@ -109,7 +122,7 @@ function expireAll(expiry: Expiry, store: SwarmStore): void {
 function checkPeers(
   words: Uint16Array,
   count: number,
-  family: 4 | 6,
+  family: PeerFamily,
   candidates: Set<string>,
   label: string,
 ): void {

@@ -6,7 +6,7 @@
 import type { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { AnnounceWriter } from './announce-writer.js';
 import { type Heap, shardBase } from './heap.js';
-import { Global, Shard, type StoreMemory, Swarm } from './layout.js';
+import { Global, PeerKind, Shard, type StoreMemory, Swarm } from './layout.js';
 import { type Leaves, PeerFlag, wordsOf } from './leaf.js';
 import { ListGate } from './list-gate.js';
 import { lock, lockWithin, unlock } from './lock.js';
@@ -57,11 +57,11 @@ export class SwarmStore {
     this.sets = this.table.sets;
     this.records = this.table.records;
     this.control = this.table.control;
-    this.index = new SwarmIndex(memory, thread);
+    this.index = new SwarmIndex(memory, this.table);
     this.#gate = new ListGate(memory);
     this.#writer = new AnnounceWriter(memory, this);
     this.#chooser = new PeerChooser(memory, {
-      sets: this.sets,
+      table: this.table,
       sampler: new Sampler({ heap: this.heap, sets: this.sets, seed }),
     });
   }
@@ -116,6 +116,7 @@ export class SwarmStore {
   announce(query: PeerQuery, reply: AnnounceReply): Outcome {
     reply.count4 = 0;
     reply.count6 = 0;
+    reply.countWeb = 0;
     const hash = this.index.hash(query.infoHash, 0);
     const shard = this.lockShard(this.index.shardOf(hash));
     let record = this.index.find(hash, query.infoHash, 0);
@@ -144,6 +145,11 @@ export class SwarmStore {
     const sets = record + Swarm.sets;
     reply.seeders = records[sets + 1] + records[sets + 5];
     reply.leechers = records[sets + 3] + records[sets + 7];
+    if (records[record + Swarm.side] < 0) {
+      const web = this.table.setOf(record, PeerKind.seedersWeb);
+      reply.seeders += records[web + 1];
+      reply.leechers += records[web + 3];
+    }
     reply.downloads = records[record + Swarm.downloads];
     if (query.numwant > 0 && !query.stopped) this.#chooser.choose(record, query, reply);
     if (reply.seeders + reply.leechers === 0) this.becomeEmpty(shard, record);
@@ -174,13 +180,24 @@ export class SwarmStore {
     entry.leechers = record < 0 ? 0 : records[sets + 3] + records[sets + 7];
     entry.downloads = record < 0 ? 0 : records[record + Swarm.downloads];
     entry.partialSeeds = record < 0 ? 0 : records[record + Swarm.partialSeeds];
+    if (record < 0 || records[record + Swarm.side] >= 0) return;
+    const web = this.table.setOf(record, PeerKind.seedersWeb);
+    entry.seeders += records[web + 1];
+    entry.leechers += records[web + 3];
+  }
+
+  /** How many of a swarm's peers are web peers. Needs the shard's lock. */
+  webPeersOf(record: number): number {
+    const web = this.table.setOf(record, PeerKind.seedersWeb);
+    return this.records[web + 1] + this.records[web + 3];
   }
 
   /** How many peers a swarm has, all kinds together. Needs the shard's lock. */
   peersOf(record: number): number {
     const { records } = this;
     const sets = record + Swarm.sets;
-    return records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
+    const count = records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
+    return records[record + Swarm.side] < 0 ? count + this.webPeersOf(record) : count;
   }
 
   /** Removes a peer whose place is known, and counts that. Needs the shard's lock. */

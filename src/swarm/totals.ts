@@ -1,11 +1,12 @@
 /** Sums over all shards, for people and metrics. Reads without locks: each number is exact at rest. */
-import { CONTROL_WORDS, Global, PeerKind, REGION_BYTES, Shard } from './layout.js';
+import { CONTROL_WORDS, Global, PEER_KINDS, PeerKind, REGION_BYTES, Shard } from './layout.js';
 import type { SwarmStore } from './swarm-store.js';
 
 export interface StoreTotals {
   peers: number;
   peers4: number;
   peers6: number;
+  webPeers: number;
   seeders: number;
   leechers: number;
   partialSeeds: number;
@@ -20,23 +21,25 @@ export interface StoreTotals {
 
 export function storeTotals(store: SwarmStore): StoreTotals {
   const { control, limits } = store;
-  const kinds = [0, 0, 0, 0];
+  const kinds = new Array<number>(PEER_KINDS).fill(0);
   const sum = { partialSeeds: 0, swarms: 0, droppedFull: 0, expired: 0 };
   for (let shard = 0; shard < limits.shards; shard++) {
     const base = (1 + shard) * CONTROL_WORDS;
-    for (let kind = 0; kind < 4; kind++) kinds[kind] += control[base + Shard.peers + kind];
+    for (let kind = 0; kind < PEER_KINDS; kind++) kinds[kind] += control[base + Shard.peers + kind];
     sum.partialSeeds += control[base + Shard.partialSeeds];
     sum.swarms += control[base + Shard.swarms];
     sum.droppedFull += control[base + Shard.droppedFull] >>> 0;
     sum.expired += control[base + Shard.expired] >>> 0;
   }
-  const seeders = kinds[PeerKind.seeders4] + kinds[PeerKind.seeders6];
-  const leechers = kinds[PeerKind.leechers4] + kinds[PeerKind.leechers6];
+  const seeders = kinds[PeerKind.seeders4] + kinds[PeerKind.seeders6] + kinds[PeerKind.seedersWeb];
+  const leechers =
+    kinds[PeerKind.leechers4] + kinds[PeerKind.leechers6] + kinds[PeerKind.leechersWeb];
   return {
     ...sum,
     peers: seeders + leechers,
     peers4: kinds[PeerKind.seeders4] + kinds[PeerKind.leechers4],
     peers6: kinds[PeerKind.seeders6] + kinds[PeerKind.leechers6],
+    webPeers: kinds[PeerKind.seedersWeb] + kinds[PeerKind.leechersWeb],
     seeders,
     leechers,
     arenaBytes: control[Global.regionsUsed] * REGION_BYTES,

@@ -6,7 +6,7 @@
  * peer set from low leaves to high ones (a split moves peers up). Only a merge moves peers down, to
  * leaves perhaps visited before; a visitor that must miss nobody has the set visited again then.
  */
-import { PEER_KINDS, Swarm } from './layout.js';
+import { PEER_KINDS, Swarm, type WalkFamilies, WEB_KINDS } from './layout.js';
 import { wordsOf } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
 
@@ -23,6 +23,8 @@ export interface StoreVisitor {
 }
 
 export interface WalkOptions {
+  /** All when it is missing. With `web`, swarms without web peers are not visited at all. */
+  readonly families?: WalkFamilies;
   /**
    * Says which swarms to visit; all when it is missing. Called with the shard's lock held, once for a
    * swarm that is then visited, and again when a step begins in its middle.
@@ -44,7 +46,7 @@ export class ShardStuckError extends Error {
 
 /** An empty index slot costs this share of the budget that a peer costs. */
 const SLOTS_PER_PEER = 16;
-/** A swarm that the filter refuses costs a look at its record and a hash: as much as so many slots. */
+/** A swarm that is not visited costs a look at its record and a hash: as much as so many slots. */
 const FILTERED_COST = 8;
 
 export class StoreWalk {
@@ -59,11 +61,15 @@ export class StoreWalk {
   readonly #store: SwarmStore;
   readonly #visitor: StoreVisitor;
   readonly #options: WalkOptions;
+  readonly #firstKind: number;
+  readonly #endKind: number;
 
   constructor(store: SwarmStore, visitor: StoreVisitor, options: WalkOptions) {
     this.#store = store;
     this.#visitor = visitor;
     this.#options = options;
+    this.#firstKind = options.families === 'web' ? WEB_KINDS : 0;
+    this.#endKind = options.families === 'addresses' ? WEB_KINDS : PEER_KINDS;
     this.#slot = store.index.slotsTotal - 1;
   }
 
@@ -109,21 +115,23 @@ export class StoreWalk {
   /** Visits a swarm that the filter lets through. Returns the budget spent. */
   #pass(shard: number, record: number, budget: number): number {
     const { filter } = this.#options;
-    if (filter === undefined || filter(record)) return this.#visitSwarm(shard, record, budget);
+    const isVisited = this.#firstKind === 0 || this.#store.records[record + Swarm.side] < 0;
+    if (isVisited && (filter === undefined || filter(record)))
+      return this.#visitSwarm(shard, record, budget);
     this.#kind = -1;
     return FILTERED_COST;
   }
 
   /** Visits leaves of one swarm; leaves `#kind` at -1 when it is done. Returns the budget spent. */
   #visitSwarm(shard: number, record: number, budget: number): number {
-    const { sets } = this.#store;
+    const { sets, table } = this.#store;
     let spent = 0;
-    if (this.#kind < 0) this.#enterSet(0);
+    if (this.#kind < 0) this.#enterSet(this.#firstKind);
     this.#visitor.swarm(shard, record);
-    while (this.#kind < PEER_KINDS) {
+    while (this.#kind < this.#endKind) {
       // Leechers first: a peer that completes meanwhile is met once at least.
       const kind = this.#kind ^ 1;
-      const set = record + Swarm.sets + 2 * kind;
+      const set = table.setOf(record, kind);
       if (this.#leaf === 0) this.#moves = sets.moves(set);
       else if (sets.moves(set) !== this.#moves) this.#restartSet(sets.moves(set));
       if (this.#leaf >= sets.leafCount(set)) {

@@ -21,6 +21,28 @@ export const TrackerCounter = {
   /** Of the announces, those that the lists of info hashes forbid; they count as failures as well. */
   udpDenied: 12,
   httpDenied: 13,
+  webAnnounces: 14,
+  /** Of the announces, those of peers that leave. */
+  webStops: 15,
+  webScrapes: 16,
+  webAnswers: 17,
+  webFailures: 18,
+  webDenied: 19,
+  /** Offers that web peers made to others, as many as others were found. */
+  webOffersMade: 20,
+  /** Offers and answers of others that were passed on to web peers here. */
+  webOffersDelivered: 21,
+  webAnswersDelivered: 22,
+  /** Offers and answers not passed on: the sender was over its budget, or the tables were full. */
+  webSignalsOverBudget: 23,
+  /** Offers for a peer that is not here any more, or not in that swarm. */
+  webOffersLost: 24,
+  /** Answers to offers that were never made, were too old, or were answered already. */
+  webAnswersRefused: 25,
+  /** Offers that nobody answered in time. */
+  webOffersExpired: 26,
+  /** Swarms that were left because a connection ended. */
+  webDepartures: 27,
 } as const;
 export type TrackerCounterName = keyof typeof TrackerCounter;
 

@@ -13,7 +13,7 @@ import {
   type ScrapeEntry,
 } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
-import { Outcome, PeerQuery } from '../swarm/query.js';
+import { Outcome, PeerFamily, PeerQuery, WantFamily } from '../swarm/query.js';
 import { ScrapeBatch } from '../swarm/scrape-batch.js';
 import type { SwarmStore } from '../swarm/swarm-store.js';
 import { createLiveSettings, LiveSettings } from './live-settings.js';
@@ -84,22 +84,40 @@ export class Tracker {
   ): Failure {
     const stopped = request.event === AnnounceEvent.stopped;
     if (request.port === 0 && !stopped) return Failure.portInvalid;
-    const query = this.#query;
-    query.setInfoHash(request.infoHash, 0);
-    query.stopped = stopped;
-    query.seeder = request.leftIsZero;
-    query.partialSeed = request.event === AnnounceEvent.paused;
-    query.completed = request.event === AnnounceEvent.completed;
-    query.started = request.event === AnnounceEvent.started;
-    query.families = families;
     const wanted = request.numwant < 0 ? this.#options.numwantDefault : request.numwant;
-    query.numwant = Math.min(wanted, this.#live.numwantMax, numwantMax);
+    this.#setRequest(request, families, Math.min(wanted, this.#live.numwantMax, numwantMax));
     this.#setPeer(request, source);
-    if (this.#store.announce(query, reply) === Outcome.denied) return Failure.notAllowed;
+    if (this.#store.announce(this.#query, reply) === Outcome.denied) return Failure.notAllowed;
     reply.external = source;
-    reply.intervalSeconds = this.#interval();
+    reply.intervalSeconds = this.#interval(this.#live.intervalSeconds);
     reply.minIntervalSeconds = Math.min(this.#live.minIntervalSeconds, reply.intervalSeconds);
     return Failure.none;
+  }
+
+  /**
+   * The same for a web peer, whose wire is `wire` (swarm/web-wire.ts): `reply` gets up to
+   * `request.numwant` others of its kind. The interval is at most `intervalSecondsMax`, stretched as
+   * everybody's is.
+   */
+  announceWeb(
+    request: AnnounceRequest,
+    wire: Uint8Array,
+    intervalSecondsMax: number,
+    reply: AnnounceReply,
+  ): Failure {
+    this.#setRequest(request, WantFamily.web, Math.min(request.numwant, this.#live.numwantMax));
+    this.#query.family = PeerFamily.web;
+    this.#query.wireBytes.set(wire);
+    if (this.#store.announce(this.#query, reply) === Outcome.denied) return Failure.notAllowed;
+    reply.intervalSeconds = this.webIntervalSeconds(intervalSecondsMax);
+    return Failure.none;
+  }
+
+  /** Seconds after which a web peer is to come again. */
+  webIntervalSeconds(intervalSecondsMax: number): number {
+    const { intervalSeconds, stretch } = this.#live;
+    const most = Math.round(intervalSecondsMax * stretch);
+    return this.#interval(Math.min(intervalSeconds, most));
   }
 
   /**
@@ -125,6 +143,18 @@ export class Tracker {
     return this.#live.intervalSeconds;
   }
 
+  #setRequest(request: AnnounceRequest, families: number, numwant: number): void {
+    const query = this.#query;
+    query.setInfoHash(request.infoHash, 0);
+    query.stopped = request.event === AnnounceEvent.stopped;
+    query.seeder = request.leftIsZero;
+    query.partialSeed = request.event === AnnounceEvent.paused;
+    query.completed = request.event === AnnounceEvent.completed;
+    query.started = request.event === AnnounceEvent.started;
+    query.families = families;
+    query.numwant = numwant;
+  }
+
   /** Whose announce it is: the source's, or the address that a trusted source claims. */
   #setPeer(request: AnnounceRequest, source: Endpoint): void {
     const { claimed4, claimed6 } = request;
@@ -147,8 +177,8 @@ export class Tracker {
     query.wireBytes[length + 1] = port;
   }
 
-  #interval(): number {
-    const { intervalSeconds } = this.#live;
+  /** At most `intervalSeconds`: a part of it is left out at random. */
+  #interval(intervalSeconds: number): number {
     const spread = Math.floor(intervalSeconds * this.#options.intervalJitter);
     return spread === 0 ? intervalSeconds : intervalSeconds - this.#random.below(spread + 1);
   }

@@ -86,8 +86,8 @@ describe('a bad request', () => {
   it('that wants an upgrade gets no socket of another protocol', async () => {
     const wire = await HttpWire.open(tracker.http4);
     wire.send(
-      `GET ${GOOD} HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      `GET ${GOOD} HTTP/1.1\r\nHost: t\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n` +
+        'HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
     );
     expect((await wire.reply()).status).not.toBe(101);
     wire.close();

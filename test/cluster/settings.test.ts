@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Cluster, nodeSeenBy } from '../support/cluster.js';
 import { until } from '../support/deadline.js';
 import { announceTarget, HttpWire, httpDict } from '../support/http-wire.js';
+import { IS_LONG } from '../support/long.js';
 import { newHash } from '../support/swarms.js';
 import type { TrackerProcess } from '../support/tracker-process.js';
 
@@ -60,7 +61,8 @@ it('all trackers follow the settings, also one that starts while no minder is th
   expect(settings).toEqual({ intervalSeconds: null, numwantMax: null, listMode: null });
 });
 
-it('a drain waits for clients that still come, and serves them', async () => {
+// In short, production/drain.test.ts shows the same.
+it.runIf(IS_LONG)('a drain waits for clients that still come, and serves them', async () => {
   const [, b] = cluster.trackers;
   const wire = await HttpWire.open(b.http4);
   const target = announceTarget(newHash(), { port: 7002 });

@@ -42,6 +42,17 @@ describe('the thread of the portable HTTP server beside fast workers', () => {
     expect(threads()).toBe(after);
   });
 
+  it('gives a request on a connection that was handed over no more time than any', async () => {
+    tracker = await TrackerProcess.start({
+      config: { io: 'fast', http: { requestTimeoutSeconds: 1 } },
+    });
+    const wire = await HttpWire.open(tracker.http4);
+    wire.send('HEAD / HTTP/1.1\r\nHost: t\r\n\r\nGET /announce HTTP/1.1\r\nHost:');
+    expect((await wire.reply({ head: true })).status).toBe(404);
+    expect((await wire.reply({ limitMs: 30_000 })).status).toBe(408);
+    wire.close();
+  });
+
   it('may not start for want of descriptors: plain clients are served, and it tries again', async () => {
     const config = {
       io: 'fast',

@@ -35,7 +35,9 @@ export interface Scenario {
   /** Seconds that peers live; those of other nodes an interval longer. */
   readonly peerTtlSeconds: number;
   readonly intervalSeconds: number;
-  readonly limits: Partial<ReplicatorLimits>;
+  readonly limits: Partial<ReplicatorLimits> & Pick<ReplicatorLimits, 'silentMs'>;
+  /** Where nodes crash, one is dead when the trouble ends, and stays so. */
+  readonly dies: boolean;
 }
 
 /** What the bus does to messages while there is trouble. */
@@ -99,7 +101,10 @@ export function scenarioOf(seed: number): Scenario {
       compareMs: between(5_000, 60_000),
       // The default would wait for minutes where nothing is left that could be mended.
       backoffMsMax: 10_000,
+      // Trouble is short: so must be the patience with trackers that fall silent in it.
+      silentMs: random.chance(0.5) ? between(1_500, 3_000) : 5_000,
     },
+    dies: random.chance(0.3),
   };
 }
 

@@ -1,8 +1,8 @@
 /**
- * Which clusters a run of the tests simulates: 2,000 unless told otherwise. Two files share them, so
+ * Which clusters a run of the tests simulates: 1,000 unless told otherwise. Two files share them, so
  * that two processors can.
  *
- *     npm test -- --only simulation              seeds 1 to 2,000
+ *     npm test -- --only simulation              seeds 1 to 1,000
  *     SEEDS=100 npm test -- --only simulation    seeds 1 to 100
  *     SEED=77 npm test -- --only simulation      the one that failed
  */
@@ -12,7 +12,7 @@ import { simulate } from './world.js';
 
 /** The seed that was asked for. */
 export const SEED = process.env.SEED === undefined ? undefined : Number(process.env.SEED);
-const SEEDS = Number(process.env.SEEDS ?? 2_000);
+const SEEDS = Number(process.env.SEEDS ?? 1_000);
 /** So many clusters a test, so that a report says where it hangs. */
 const SHARE = 100;
 /** Only against hanging: a share takes a few seconds. */

@@ -13,10 +13,12 @@ import { ChangeRingReader } from '../../src/swarm/change-ring.js';
 import { DigestReader, rootOf } from '../../src/swarm/digest.js';
 import { recomputeCells } from '../../src/swarm/digest.testing.js';
 import { Expiry } from '../../src/swarm/expiry.js';
-import { reserveStore, type StoreMemory } from '../../src/swarm/layout.js';
+import { reserveStore, type StoreMemory, WEB_KINDS } from '../../src/swarm/layout.js';
 import { wordsOf } from '../../src/swarm/leaf.js';
+import { PeerFamily } from '../../src/swarm/query.js';
 import { type ReplicationMemory, reserveReplication } from '../../src/swarm/replication-memory.js';
 import { SwarmStore } from '../../src/swarm/swarm-store.js';
+import { webEpoch, webEpochOf, webNode } from '../../src/swarm/web-wire.js';
 import type { Oracle } from './oracle.js';
 import { loadCounters, loadStore, type SavedState, saveState } from './saved-state.js';
 import type { Scenario } from './scenario.js';
@@ -52,6 +54,8 @@ export interface SimNodeDependencies {
 export class SimNode {
   readonly id: string;
   readonly clock: SimClock;
+  /** That of the wires of its web peers. */
+  readonly webEpoch: number;
   readonly replicator: Replicator;
   readonly counters: DownloadCounters;
   readonly origins: Origins;
@@ -100,8 +104,10 @@ export class SimNode {
       this.#setTime(this.#expiring);
       loadStore(saved, this.#expiring);
     }
+    const epoch = clock.wallMs();
+    this.webEpoch = webEpoch(epoch);
     this.replicator = new Replicator(
-      { ...scenario.limits, id, name: id, software: '', epoch: clock.wallMs(), addresses: [] },
+      { ...scenario.limits, id, name: id, software: '', epoch, addresses: [] },
       {
         store: this.#view(REPLICATING),
         changeRings: ANNOUNCING.map((thread) => new ChangeRingReader(replication, thread)),
@@ -142,7 +148,7 @@ export class SimNode {
   announce(peer: SimPeer, event: SimEvent, thread: number): void {
     const store = this.#announcing[thread % this.#announcing.length];
     this.#setTime(store);
-    const query = queryOf(peer, event);
+    const query = queryOf(peer, event, { node: this.id, epoch: this.webEpoch });
     store.scrape(query.infoHash, this.#entry);
     const before = this.#entry.downloads;
     store.announce(query, this.#reply);
@@ -152,7 +158,7 @@ export class SimNode {
     const hash = store.index.hash(query.infoHash, 0);
     const shard = store.lockShard(store.index.shardOf(hash));
     const record = store.index.find(hash, query.infoHash, 0);
-    const kinds = query.family === 4 ? 0 : 2;
+    const kinds = query.family === PeerFamily.web ? 4 : query.family === 4 ? 0 : 2;
     const kind = record < 0 ? -1 : store.table.locate(record, kinds, words, query.wire);
     if (kind >= 0) {
       const { foundStamp, foundSeenAndFlags } = store.table;
@@ -194,6 +200,20 @@ export class SimNode {
       },
     });
     return lines.sort();
+  }
+
+  /** Runs of trackers that web peers are said to be connected to, `id epoch`. */
+  get webHolders(): Set<string> {
+    this.#setTime(this.#expiring);
+    const holders = new Set<string>();
+    this.#walk({
+      swarm: () => {},
+      peer: ({ wireBytes, kind }) => {
+        if (kind < WEB_KINDS) return;
+        holders.add(`${webNode(wireBytes, 0)} ${webEpochOf(wireBytes, 0)}`);
+      },
+    });
+    return holders;
   }
 
   /** Swarms that have downloads, as the store has them, one line each, sorted. */

@@ -1,5 +1,6 @@
 /** Swarms and peers of the simulation, by number. */
-import { PeerQuery } from '../../src/swarm/query.js';
+import { PeerFamily, PeerQuery } from '../../src/swarm/query.js';
+import { writeWebWire } from '../../src/swarm/web-wire.js';
 
 export interface SimPeer {
   readonly swarm: number;
@@ -21,15 +22,26 @@ export function infoHashOf(swarm: number): Int32Array {
   return Int32Array.of(word(1), word(2), word(3), word(4), swarm);
 }
 
-/** Every third peer has IPv6. No address is loopback: budgets are for everybody. */
-export function queryOf({ swarm, peer }: SimPeer, event: SimEvent): PeerQuery {
+/** The run of a tracker that a web peer is connected to. */
+export interface WebHolder {
+  readonly node: string;
+  readonly epoch: number;
+}
+
+/** Every third peer has IPv6, and every fifth is a web peer. No address is loopback: budgets are for everybody. */
+export function queryOf({ swarm, peer }: SimPeer, event: SimEvent, holder: WebHolder): PeerQuery {
   const query = new PeerQuery();
   query.infoHash.set(infoHashOf(swarm));
-  query.family = peer % 3 === 0 ? 6 : 4;
   query.wireBytes.fill(0);
-  query.wireBytes.set(query.family === 6 ? [0x20, 0x01, 0x0d, 0xb8] : [203, 0, 113]);
-  const last = query.family === 6 ? 18 : 6;
-  query.wireBytes.set([peer, 0x1a, 0xe1], last - 3);
+  if (peer % 5 === 4) {
+    query.family = PeerFamily.web;
+    writeWebWire(query.wireBytes, 0, { ...holder, connection: peer });
+  } else {
+    query.family = peer % 3 === 0 ? 6 : 4;
+    query.wireBytes.set(query.family === 6 ? [0x20, 0x01, 0x0d, 0xb8] : [203, 0, 113]);
+    const last = query.family === 6 ? 18 : 6;
+    query.wireBytes.set([peer, 0x1a, 0xe1], last - 3);
+  }
   query.stopped = event === SimEvent.stop;
   query.seeder = event === SimEvent.seed || event === SimEvent.complete;
   query.completed = event === SimEvent.complete;

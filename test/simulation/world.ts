@@ -241,9 +241,14 @@ class World {
   }
 
   #endTrouble(): void {
+    const { dies, crashMs } = this.#scenario;
     this.#trouble = false;
     this.#bus.heal();
     for (const machine of this.#machines) {
+      if (dies && crashMs > 0 && machine === this.#machines[0]) {
+        this.#crash(machine);
+        continue;
+      }
       this.#thaw(machine);
       if (machine.node === undefined) this.#boot(machine);
       if (!machine.connected) this.#bus.setConnected(machine.id, true);
@@ -275,7 +280,9 @@ class World {
 
   /** Peers that are about to expire do so on each tracker at another time: wait until all have. */
   #waitForExpiry(): void {
-    const { peerTtlSeconds, intervalSeconds } = this.#scenario;
+    const { peerTtlSeconds, intervalSeconds, limits } = this.#scenario;
+    // The web peers of one that died go a moment after it is found to be silent.
+    this.#wait(limits.silentMs + 1_000);
     if (peerTtlSeconds < 1_000) this.#wait(1_000 * (peerTtlSeconds + intervalSeconds + 5));
   }
 
@@ -316,6 +323,12 @@ class World {
       compare(`peers of ${node.id} against ${first.id}`, node.peers, first.peers);
       compare(`downloads of ${node.id} against ${first.id}`, node.downloads, first.downloads);
       if (node.root !== first.root) failures.push(`${node.id}: digest unlike that of ${first.id}`);
+    }
+    // Whoever restarted after it took them has none of them.
+    const runs = new Set(this.#nodes.map(({ id, webEpoch }) => `${id} ${webEpoch}`));
+    for (const node of this.#nodes) {
+      const gone = [...node.webHolders].filter((holder) => !runs.has(holder));
+      if (gone.length > 0) failures.push(`${node.id}: web peers of ${gone.join(', ')}`);
     }
     const invented = this.#oracle.invented(first.peers);
     if (invented.length > 0) failures.push(`nobody announced ${invented.join('; ')}`);

@@ -7,7 +7,9 @@ declare module 'bittorrent-tracker/client' {
     readonly peerId: string;
     readonly announce: readonly string[];
     readonly port: number;
+    /** False: no WebSocket trackers. Absent: WebRTC as it is found. */
     readonly wrtc?: false;
+    readonly rtcConfig?: { readonly iceServers: readonly [] };
   }
 
   export interface AnnounceOptions {
@@ -17,7 +19,18 @@ declare module 'bittorrent-tracker/client' {
     readonly numwant?: number;
   }
 
-  /** Emits `update` and `scrape` with numbers, `peer` with `ADDR:PORT`, `warning` and `error`. */
+  /** What `peer` brings over WebSocket: a stream over WebRTC. Emits `connect` and `data`. */
+  export interface WebRtcPeer extends EventEmitter {
+    readonly id: string;
+    readonly connected: boolean;
+    send(data: string): void;
+    destroy(): void;
+  }
+
+  /**
+   * Emits `update` and `scrape` with numbers, `peer` with `ADDR:PORT` or a WebRTC peer, `warning`
+   * and `error`.
+   */
   export default class Client extends EventEmitter {
     constructor(options: ClientOptions);
     start(options?: AnnounceOptions): void;

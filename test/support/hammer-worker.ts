@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Prng } from '../../src/lib/prng.js';
 import { AnnounceReply } from '../../src/protocol/announce.js';
 import type { StoreMemory } from '../../src/swarm/layout.js';
-import { PeerQuery } from '../../src/swarm/query.js';
+import { PeerFamily, PeerQuery, WantFamily } from '../../src/swarm/query.js';
 import { SwarmStore } from '../../src/swarm/swarm-store.js';
 
 export interface HammerTask {
@@ -21,6 +21,8 @@ export interface HammerReport {
   readonly completed: number;
 }
 
+const FAMILIES = [4, 6, PeerFamily.web] as const;
+
 const task = workerData as HammerTask;
 const random = new Prng(task.seed);
 const store = new SwarmStore(task.memory, { thread: task.thread, seed: task.seed });
@@ -36,9 +38,12 @@ for (let step = 0; step < task.steps; step++) {
   const swarm = Math.floor(task.swarms * (random.next() / 2 ** 32) ** 2);
   const host = random.below(task.hostsPerThread);
   query.infoHash.fill(swarm);
-  query.family = random.chance(0.5) ? 4 : 6;
+  query.family = FAMILIES[random.below(FAMILIES.length)];
   query.wireBytes.fill(0);
   query.wireBytes.set([10, task.thread, host >>> 8, host], 0);
+  // A wire that is no IPv6 peer's.
+  if (query.family === PeerFamily.web) query.wireBytes[12] = 1;
+  query.families = WantFamily.both | WantFamily.web;
   query.stopped = random.chance(0.3);
   query.seeder = random.chance(0.5);
   query.completed = query.seeder && random.chance(0.3);

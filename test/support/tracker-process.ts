@@ -45,6 +45,7 @@ const LOOPBACKS = ['127.0.0.1:0', '[::1]:0'];
 export class TrackerProcess extends NodeProcess {
   http: Address[] = [];
   udp: Address[] = [];
+  https: Address[] = [];
 
   private constructor(
     readonly options: TrackerOptions,
@@ -83,6 +84,7 @@ export class TrackerProcess extends NodeProcess {
     const line = await super.ready();
     this.http = addressesOf(line.http);
     this.udp = addressesOf(line.udp);
+    this.https = addressesOf(line.https);
     return line;
   }
 
@@ -92,6 +94,10 @@ export class TrackerProcess extends NodeProcess {
 
   get http6(): Address {
     return ofFamily(this.http, 6);
+  }
+
+  get https4(): Address {
+    return ofFamily(this.https, 4);
   }
 
   get udp4(): Address {

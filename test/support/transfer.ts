@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { ClientProgram, RunningClient } from './clients/client.js';
+import type { ClientOptions, ClientProgram, RunningClient } from './clients/client.js';
 import { until } from './deadline.js';
 import { scrapeCounts } from './swarms.js';
 import { makeTorrent, withAnnounce, writeContent } from './torrent.js';
@@ -22,9 +22,10 @@ export interface Side {
 }
 
 export async function transfer(
-  trackerProtocol: 'http' | 'udp',
+  trackerProtocol: 'http' | 'https' | 'udp',
   seeder: Side,
   leecher: Side,
+  more: Pick<ClientOptions, 'caFile'> = {},
 ): Promise<void> {
   const folder = temporaryFolder('transfer');
   const [from, to] = [join(folder, 'from'), join(folder, 'to')];
@@ -37,7 +38,7 @@ export async function transfer(
   const running: RunningClient[] = [];
   const counts = (side: Side) => scrapeCounts(side.tracker.http4, torrent.infoHash);
   try {
-    const seeding = { torrent, trackerProtocol, host: seeder.host, folder: from };
+    const seeding = { ...more, torrent, trackerProtocol, host: seeder.host, folder: from };
     running.push(await seeder.program.start({ ...seeding, role: 'seeder' }));
     // The leecher's first announce is to name the seeder: the next one may be a minute away.
     await until(
@@ -45,7 +46,7 @@ export async function transfer(
       FINISH_LIMIT_MS,
       "the leecher's tracker to know the seeder",
     );
-    const leeching = { torrent: other, trackerProtocol, host: leecher.host, folder: to };
+    const leeching = { ...more, torrent: other, trackerProtocol, host: leecher.host, folder: to };
     running.push(await leecher.program.start({ ...leeching, role: 'leecher' }));
     await running[1].completed(FINISH_LIMIT_MS);
     expect(readFileSync(join(to, torrent.name)).equals(torrent.content)).toBe(true);

@@ -7,7 +7,7 @@ import { Prng } from '../../src/lib/prng.js';
 import { AnnounceReply } from '../../src/protocol/announce.js';
 import type { StoreMemory } from '../../src/swarm/layout.js';
 import { PeerWord } from '../../src/swarm/peer-word.js';
-import { PeerQuery } from '../../src/swarm/query.js';
+import { PeerFamily, PeerQuery, WantFamily } from '../../src/swarm/query.js';
 import { Replica } from '../../src/swarm/replica.js';
 import { SwarmStore } from '../../src/swarm/swarm-store.js';
 
@@ -23,6 +23,7 @@ export interface TurmoilTask {
   readonly steps: number;
 }
 
+const FAMILIES = [4, 6, PeerFamily.web] as const;
 const STEPS_PER_SECOND = 2_000;
 /** Swarms fill for half of so many steps, and empty for the other. */
 const WAVE_STEPS = 8_000;
@@ -35,7 +36,7 @@ export function setTurmoilTime(store: SwarmStore, steps: number): void {
   store.setTime(65_525 + Math.floor(seconds), startMs + Math.floor(seconds * 1_000));
 }
 
-/** The first byte of every peer's address; its last, of the port, is 7. */
+/** The first byte of every peer's address; its last, of the port, is 7, or another one of a web peer. */
 export const TURMOIL_NET = 10;
 
 function run(task: TurmoilTask): void {
@@ -44,12 +45,13 @@ function run(task: TurmoilTask): void {
   const store = new SwarmStore(task.memory, { thread: task.thread, seed: task.seed });
   const stopChance = (step: number) => (step % WAVE_STEPS < WAVE_STEPS / 2 ? 0.1 : 0.8);
   const pickSwarm = (): number => Math.floor(task.swarms * (random.next() / 2 ** 32) ** 2);
-  const pickPeer = (wireBytes: Uint8Array): 4 | 6 => {
+  const pickPeer = (wireBytes: Uint8Array): PeerFamily => {
     const host = random.below(task.hosts);
-    const family = random.chance(0.5) ? 4 : 6;
+    const family = FAMILIES[random.below(FAMILIES.length)];
     wireBytes.fill(0);
     wireBytes.set([TURMOIL_NET, 0, host >>> 8, host]);
-    wireBytes[family === 4 ? 5 : 17] = 7;
+    // The last byte of a port; of a web peer, which has none, one that makes it unlike IPv6.
+    wireBytes[family === 4 ? 5 : family === 6 ? 17 : 12] = 7;
     return family;
   };
 
@@ -63,13 +65,15 @@ function run(task: TurmoilTask): void {
     query.partialSeed = random.chance(0.2);
     query.completed = random.chance(0.3);
     query.numwant = random.below(60);
+    query.families = WantFamily.both | WantFamily.web;
     store.announce(query, reply);
   };
 
   const replica = new Replica(store, { compareOrigins: (a, b) => a - b });
   const word = new PeerWord();
   const apply = (step: number): void => {
-    word.kind = (pickPeer(word.wireBytes) === 4 ? 0 : 2) + random.below(2);
+    const family = pickPeer(word.wireBytes);
+    word.kind = (family === 4 ? 0 : family === 6 ? 2 : 4) + random.below(2);
     word.stopped = random.chance(stopChance(step));
     word.partialSeed = random.chance(0.2);
     word.completed = random.chance(0.2);

@@ -11,10 +11,11 @@ import { describe, expect, it } from 'vitest';
 import { testSeed } from '../../src/lib/prng.js';
 import { ScrapeEntry } from '../../src/protocol/announce.js';
 import { ChangeRingReader, type PeerChange } from '../../src/swarm/change-ring.js';
-import { DigestReader } from '../../src/swarm/digest.js';
+import { DigestReader, rootOf } from '../../src/swarm/digest.js';
 import { recomputeCells } from '../../src/swarm/digest.testing.js';
 import { Expiry } from '../../src/swarm/expiry.js';
 import { reserveStore, type StoreMemory } from '../../src/swarm/layout.js';
+import { PeerFamily } from '../../src/swarm/query.js';
 import { Replica } from '../../src/swarm/replica.js';
 import {
   CELL_WORDS,
@@ -141,12 +142,22 @@ describe('one store under several threads', () => {
     const copy = new SwarmStore(copyMemory, { thread: 1, seed });
     copy.setTime(90_000, 0);
     loadSnapshot(copy, snapshot, { peerTtlSeconds: 100, wallMs: 0 });
-    checkTotals(copy, reports);
+    // Web peers are not saved: their connections end with the process.
+    const saved = reports.map(({ peers, completed }) => {
+      return { peers: new Map([...peers].filter(([key]) => !isWeb(key))), completed };
+    });
+    checkTotals(copy, saved);
     checkDigest(copy, copyMemory.replication);
-    expect(new DigestReader(copyMemory.replication).root()).toBe(roots[0]);
+    const cells = recomputeCells(store, 'addresses');
+    expect(new DigestReader(copyMemory.replication).root()).toBe(rootOf(cells));
     rmSync(directory, { recursive: true });
   });
 });
+
+/** Keys are `swarm/family/host`. */
+function isWeb(key: string): boolean {
+  return key.split('/')[1] === String(PeerFamily.web);
+}
 
 /** The cells that all threads together kept are those of the peers that are there. */
 function checkDigest(store: SwarmStore, replication: ReplicationMemory): void {

@@ -15,7 +15,7 @@ import { ChangeRingReader } from '../../src/swarm/change-ring.js';
 import { DigestReader } from '../../src/swarm/digest.js';
 import { recomputeCells } from '../../src/swarm/digest.testing.js';
 import { Expiry } from '../../src/swarm/expiry.js';
-import { Global, PEER_KINDS, reserveStore } from '../../src/swarm/layout.js';
+import { Global, PEER_KINDS, reserveStore, WEB_KINDS } from '../../src/swarm/layout.js';
 import { peerKey } from '../../src/swarm/naive-store.js';
 import { OriginRemoval } from '../../src/swarm/origin-removal.js';
 import type { PeerWord } from '../../src/swarm/peer-word.js';
@@ -113,7 +113,7 @@ class Keeper {
 
   #check({ wireBytes, kind, ageSeconds }: PeerWord): void {
     expect(wireBytes[0]).toBe(TURMOIL_NET);
-    expect(wireBytes[kind < 2 ? 5 : 17]).toBe(7);
+    expect(wireBytes[kind < 2 ? 5 : kind < WEB_KINDS ? 17 : 12]).toBe(7);
     expect(ageSeconds).toBeLessThanOrEqual(TTL + EXTRA);
   }
 }
@@ -133,7 +133,7 @@ function checkBooks(store: SwarmStore, digest: DigestReader): void {
       swarm = words[at];
     },
     peer: (word) => {
-      peers.add(`${swarm}/${peerKey(word.wireBytes, 0, word.kind < 2 ? 4 : 6)}`);
+      peers.add(`${swarm}/${word.kind >> 1}/${peerKey(word.wireBytes, 0, word.kind < 2 ? 4 : 6)}`);
       kinds[word.kind]++;
       if (word.partialSeed) partialSeeds++;
     },
@@ -144,9 +144,9 @@ function checkBooks(store: SwarmStore, digest: DigestReader): void {
   expect(totals).toMatchObject({
     peers: peers.size,
     peers4: kinds[0] + kinds[1],
-    seeders: kinds[0] + kinds[2],
+    webPeers: kinds[4] + kinds[5],
+    seeders: kinds[0] + kinds[2] + kinds[4],
     partialSeeds,
-    swarms: store.control[Global.swarms],
   });
   expect(store.control[Global.peers]).toBe(peers.size);
 }
@@ -187,6 +187,7 @@ describe('a store that everybody changes at once', () => {
         checkBooks(store, digest);
         keeper.empty();
         expect(storeTotals(store)).toMatchObject({ peers: 0, swarms: 0, partialSeeds: 0 });
+        expect(store.control[Global.swarms], 'records').toBe(0);
         expect(digest.root()).toBe('0000000000000000');
         // A spare region a shard may stay.
         expect(store.control[Global.regionsUsed]).toBeLessThanOrEqual(SHARDS);

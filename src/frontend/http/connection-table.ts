@@ -70,15 +70,35 @@ export class ConnectionTable {
     return this.#bySocket.get(socket);
   }
 
+  /** Goes on over the TLS socket that a connection's handshake led to. */
+  secured(connection: HttpConnection, socket: Socket): void {
+    this.#countBytes(connection);
+    this.#bySocket.delete(connection.socket);
+    this.#bySocket.set(socket, connection);
+    connection.secured(socket);
+    socket.once('close', () => this.#forget(connection));
+  }
+
   /** Notes the first complete request of a connection: it is half-open no longer. */
   opened(connection: HttpConnection): void {
     this.#halfOpen.delete(connection);
+  }
+
+  /**
+   * Leaves a connection to whoever took its upgrade: no time-out of ours cuts it any more. It counts
+   * until it closes, or until the returned function is called.
+   */
+  upgraded(connection: HttpConnection): () => void {
+    connection.upgraded = true;
+    this.#halfOpen.delete(connection);
+    return () => this.#forget(connection);
   }
 
   /** Cuts what has run out of time, and brings the byte counters up to date. */
   sweep(nowMs: number): void {
     for (const connection of this.#bySocket.values()) {
       this.#countBytes(connection);
+      if (connection.upgraded || connection.shaking) continue;
       if (connection.lingerUntilMs > 0) {
         if (nowMs >= connection.lingerUntilMs) connection.socket.destroy();
       } else if (connection.gated) {
@@ -99,11 +119,14 @@ export class ConnectionTable {
 
   /**
    * Ends all connections: idle ones at once, others when their reply is sent, all at the deadline.
-   * Requests that are half here may still complete; their replies close.
+   * Requests that are half here may still complete; their replies close. Upgraded ones are ended by
+   * whoever took them, and cut at the deadline.
    */
   async drain(deadlineMs: number): Promise<void> {
     for (const connection of this.#bySocket.values()) {
-      if (connection.repliesUnsent) connection.whenSent(() => connection.closeSoon());
+      if (connection.upgraded) continue;
+      if (connection.shaking) connection.socket.destroy();
+      else if (connection.repliesUnsent) connection.whenSent(() => connection.closeSoon());
       else if (connection.idle && connection.lingerUntilMs === 0) connection.closeSoon();
     }
     if (this.size > 0) {
@@ -139,6 +162,8 @@ export class ConnectionTable {
   }
 
   #countBytes(connection: HttpConnection): void {
+    // A handshake's are nobody's: the TLS socket counts what comes behind it.
+    if (connection.shaking) return;
     const { bytesRead, bytesWritten } = connection.socket;
     this.#counters.add(FrontendCounter.httpBytesIn, bytesRead - connection.bytesInCounted);
     this.#counters.add(FrontendCounter.httpBytesOut, bytesWritten - connection.bytesOutCounted);

@@ -14,15 +14,20 @@ const QUEUED_BYTES_MAX = 512 * 1024;
 export class HttpConnection {
   /** The client: the other end of the socket, or whom a PROXY header named. */
   readonly source = new Endpoint();
-  readonly socket: Socket;
+  /** What requests come from: once a handshake is done, the TLS socket. */
+  socket: Socket;
   readonly openedMs: number;
   /** True while a PROXY header is awaited. */
   gated = false;
+  /** True while a TLS handshake is under way; whoever leads it minds its time. */
+  shaking = false;
   /** The source is a trusted proxy whose `X-Forwarded-For` counts. */
   trusted = false;
   requests = 0;
   /** No further request is served here. */
   closing = false;
+  /** Somebody else has it now and minds its time; it only counts here. */
+  upgraded = false;
   /** When a reply was first found unsent by a sweep; 0: none is. */
   unsentSinceMs = 0;
   /** When a closing connection is cut; 0: it is not closing that way. */
@@ -45,6 +50,15 @@ export class HttpConnection {
     this.#bytesAtRequest = this.socket.bytesRead - restBytes;
   }
 
+  /** Goes on over TLS. Bytes are counted anew, as the client meant them. */
+  secured(socket: Socket): void {
+    this.shaking = false;
+    this.socket = socket;
+    this.bytesInCounted = 0;
+    this.bytesOutCounted = 0;
+    this.#bytesAtRequest = socket.bytesRead;
+  }
+
   /** Notes that a request has arrived. */
   requestArrived(): void {
     this.requests++;
@@ -65,7 +79,7 @@ export class HttpConnection {
   get repliesUnsent(): boolean {
     if (this.#last === undefined) return false;
     if (!this.#last.writableFinished) return true;
-    this.#last = undefined;
+    if (this.#last.closed) this.#last = undefined;
     return false;
   }
 
@@ -81,6 +95,12 @@ export class HttpConnection {
   whenSent(then: () => void): void {
     if (this.repliesUnsent) this.#last?.once('finish', then);
     else then();
+  }
+
+  /** Calls back when all replies are sent and node has let go of them: at once when it did. */
+  whenReplied(then: () => void): void {
+    if (this.#last === undefined || this.#last.closed) then();
+    else this.#last.once('close', then);
   }
 
   /**

@@ -1,6 +1,8 @@
 /** The HTTP frontend on node's own HTTP server: works on every system that node runs on. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { Server as NetServer, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, FrontendCounters } from '../counters.js';
 import type { BoundAddress, FatalCallback, Frontend } from '../frontend.js';
@@ -11,8 +13,9 @@ import {
   formatAddress,
   type ListenAddress,
 } from '../listen-address.js';
-import { listenError, systemCode } from '../listen-error.js';
+import { type ListenProtocol, listenError, systemCode } from '../listen-error.js';
 import { assertPortFree } from '../port-probe.js';
+import type { TlsDoor } from '../tls/tls-door.js';
 import { ConnectionTable } from './connection-table.js';
 import type { HttpConnection } from './http-connection.js';
 import { HTTP_LIMITS, type HttpLimits } from './http-limits.js';
@@ -39,12 +42,37 @@ export interface ProxyTrust {
   readonly decodeProxyHeader?: DecodeProxyHeader;
 }
 
+/** Takes connections that ask to become WebSockets. */
+export interface UpgradeTaker {
+  /** True for targets that are taken, such as `/` and `/announce?key=value`. */
+  takes(target: string): boolean;
+  /**
+   * Owns the connection from now on: answers the request, ends the socket, minds its time. It counts
+   * among ours until its socket closes, or until `release` is called. `head` was received behind the
+   * request. `source` is the client's address, its own copy; `secure` says that it came over TLS.
+   * The socket allows half-open connections: whoever has it ends it when the client does.
+   */
+  onUpgrade(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    source: Endpoint,
+    more: { readonly secure: boolean; readonly release: () => void },
+  ): void;
+}
+
 export interface PortableHttpDependencies {
   readonly handler: HttpHandler;
+  /** Without it, upgrades are refused. */
+  readonly upgrades?: UpgradeTaker;
   readonly onFatal: FatalCallback;
   readonly counters?: FrontendCounters;
   readonly proxies?: ProxyTrust;
+  /** Makes it an HTTPS frontend: all its listeners speak TLS. Ours to stop. */
+  readonly tls?: TlsDoor<HttpConnection>;
 }
+
+const ignore = (): void => {};
 
 type ConnectionListener = (this: Server, socket: Socket) => void;
 
@@ -57,6 +85,9 @@ export class PortableHttp implements Frontend {
   readonly #table: ConnectionTable;
   readonly #responder: RequestResponder;
   readonly #proxied = new Endpoint();
+  readonly #upgrades: UpgradeTaker | undefined;
+  readonly #tls: TlsDoor<HttpConnection> | undefined;
+  readonly #protocol: ListenProtocol;
   #servers: Server[] = [];
   /** Never listens: it serves connections that were accepted elsewhere. */
   #adopter: Server | undefined;
@@ -67,6 +98,9 @@ export class PortableHttp implements Frontend {
     this.#limits = { ...HTTP_LIMITS, ...options.limits };
     this.#proxies = deps.proxies;
     this.#onFatal = deps.onFatal;
+    this.#upgrades = deps.upgrades;
+    this.#tls = deps.tls;
+    this.#protocol = deps.tls === undefined ? 'http' : 'https';
     this.counters = deps.counters ?? new FrontendCounters();
     this.#table = new ConnectionTable(this.#limits, this.counters);
     this.#responder = new RequestResponder(this.#limits, {
@@ -83,7 +117,9 @@ export class PortableHttp implements Frontend {
     try {
       for (const address of listen) {
         bound.push(
-          ...(await bindReserved('http', address, probe, (binds) => this.#bindAll(binds, shared))),
+          ...(await bindReserved(this.#protocol, address, probe, (binds) =>
+            this.#bindAll(binds, shared),
+          )),
         );
       }
     } catch (error) {
@@ -98,7 +134,7 @@ export class PortableHttp implements Frontend {
    * received on it so far.
    */
   adopt(fd: number, received: Uint8Array): void {
-    this.#adopter ??= this.#createServer();
+    this.#adopter ??= this.#createAdopter();
     let socket: Socket;
     try {
       socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
@@ -123,6 +159,7 @@ export class PortableHttp implements Frontend {
     // system has not taken yet. So only the listening ends here.
     for (const server of this.#servers) NetServer.prototype.close.call(server);
     await this.#table.drain(this.#limits.stopTimeoutMs);
+    this.#tls?.stop();
     // Now nothing is left to cut, and this ends the server's own timer.
     for (const server of this.#servers) server.close();
     this.#adopter?.close();
@@ -158,7 +195,7 @@ export class PortableHttp implements Frontend {
     };
     return new Promise((resolve, reject) => {
       const refuse = (error: Error): void =>
-        reject(listenError(error, 'http', formatAddress(address, port)));
+        reject(listenError(error, this.#protocol, formatAddress(address, port)));
       server.once('error', refuse);
       server.listen(options, () => {
         server.off('error', refuse);
@@ -170,9 +207,16 @@ export class PortableHttp implements Frontend {
     });
   }
 
+  #createAdopter(): Server {
+    const server = this.#createServer();
+    // Only this makes node look for requests that take too long.
+    server.emit('listening');
+    return server;
+  }
+
   #createServer(): Server {
     const limits = this.#limits;
-    const server = createServer({
+    const options = {
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
@@ -181,17 +225,32 @@ export class PortableHttp implements Frontend {
       // Clients that leave the Host header out are served: nothing here depends on it.
       requireHostHeader: false,
       noDelay: true,
-    });
+    };
+    const tls = this.#tls;
+    const server =
+      tls === undefined
+        ? createServer(options)
+        : createSecureServer({ ...options, ...tls.serverOptions() });
     server.timeout = 0;
     server.maxHeadersCount = limits.headersMax;
-    // Node's own listener, which starts its parser, runs when we have let the connection in.
+    // Node's own listener, which starts its parser or a handshake, runs when we have let the
+    // connection in.
     const parsers = server.listeners('connection') as ConnectionListener[];
     server.removeAllListeners('connection');
     server.on('connection', (socket) => this.#onConnection(server, parsers, socket));
+    if (tls !== undefined && 'setSecureContext' in server) {
+      tls.add(server);
+      // And this one starts the parser.
+      const secured = server.listeners('secureConnection') as ConnectionListener[];
+      server.removeAllListeners('secureConnection');
+      server.on('secureConnection', (socket) => this.#onSecure(server, secured, socket));
+    }
     server.on('request', this.#onRequest);
     server.on('checkContinue', this.#onExpect);
     server.on('checkExpectation', this.#onExpect);
     server.on('connect', this.#onConnect);
+    // Without a listener node serves such a request as any other.
+    if (this.#upgrades !== undefined) server.on('upgrade', this.#onUpgrade);
     server.on('clientError', this.#onClientError);
     return server;
   }
@@ -200,6 +259,7 @@ export class PortableHttp implements Frontend {
     const connection = this.#table.admit(socket);
     if (connection === undefined) return;
     const attach = (): void => {
+      if (this.#tls !== undefined && !this.#startHandshake(this.#tls, connection)) return;
       for (const parser of parsers) parser.call(server, socket);
     };
     const proxies = this.#proxies;
@@ -224,6 +284,31 @@ export class PortableHttp implements Frontend {
       connection.preambleRead(restBytes);
       attach();
     });
+  }
+
+  #startHandshake(tls: TlsDoor<HttpConnection>, connection: HttpConnection): boolean {
+    const { socket } = connection;
+    // The TLS socket above it tells what is wrong.
+    socket.on('error', ignore);
+    if (!tls.admit(connection, socket)) {
+      socket.destroy();
+      return false;
+    }
+    connection.shaking = true;
+    // What came behind a PROXY header waits for the TLS socket, which asks for it in the next turn.
+    socket.pause();
+    return true;
+  }
+
+  #onSecure(server: Server, parsers: readonly ConnectionListener[], socket: TLSSocket): void {
+    const connection = this.#tls?.handshakes.done(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (socket.isSessionReused()) this.counters.count(FrontendCounter.httpsSessionsResumed);
+    this.#table.secured(connection, socket);
+    for (const parser of parsers) parser.call(server, socket);
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -251,6 +336,46 @@ export class PortableHttp implements Frontend {
     return connection;
   }
 
+  /** Node's parser has let go of the socket: whatever is answered, nothing follows it. */
+  readonly #onUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
+    // Nobody listens on the socket now, and a reset must not end the worker.
+    socket.on('error', ignore);
+    const connection = this.#requester(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    // Replies to requests before this one leave first.
+    connection.whenReplied(() => this.#upgrade(connection, request, head));
+  };
+
+  #upgrade(connection: HttpConnection, request: IncomingMessage, head: Buffer): void {
+    const { socket } = connection;
+    if (socket.destroyed) return;
+    const offer = this.#responder.webSocketOffer(connection, request);
+    if (offer?.isWelcome === true && this.#upgrades?.takes(request.url ?? '') === true) {
+      const source = new Endpoint();
+      source.copyFrom(offer.client);
+      socket.setTimeout(0);
+      const release = this.#table.upgraded(connection);
+      socket.off('error', ignore);
+      this.#upgrades.onUpgrade(request, socket, head, source, {
+        secure: this.#tls !== undefined,
+        release,
+      });
+      // Node's parser may have stopped the reading; only an empty push makes the stream ask again.
+      socket.push('');
+      return;
+    }
+    const response = new ServerResponse(request);
+    response.assignSocket(socket);
+    response.once('finish', () => {
+      response.detachSocket(socket);
+      socket.destroySoon();
+    });
+    this.#responder.respond(connection, request, response, true);
+  }
+
   readonly #onConnect = (request: IncomingMessage): void => {
     this.counters.count(FrontendCounter.httpResponsesClientError);
     this.#table.find(request.socket)?.refuse(405);
@@ -259,6 +384,9 @@ export class PortableHttp implements Frontend {
   readonly #onClientError = (error: Error, socket: Socket | { destroy(): void }): void => {
     const connection = this.#table.find(socket as Socket);
     const code = systemCode(error);
+    if (connection === undefined && this.#tls !== undefined && code !== 'ECONNRESET') {
+      this.counters.count(FrontendCounter.httpsHandshakesFailed);
+    }
     if (connection === undefined || !isParserError(code)) {
       socket.destroy();
       return;

@@ -61,11 +61,7 @@ export class RequestResponder {
       this.refuse(connection, request, response, status);
       return;
     }
-    let client = connection.source;
-    if (connection.trusted && headers.forwardedFor !== '' && this.#forwardedClient !== undefined) {
-      this.#client.copyFrom(client);
-      if (this.#forwardedClient(headers.forwardedFor, this.#client)) client = this.#client;
-    }
+    const client = this.#clientOf(connection, headers);
     this.#turn.enter();
     const { bytes, start, end } = this.#target;
     const length = this.#handler.handle(bytes, start, end, client, this.#body);
@@ -82,6 +78,20 @@ export class RequestResponder {
     this.#send(connection, request, response, refused, refusalText(refused));
   }
 
+  /**
+   * Looks at an upgrade that is offered. Returns undefined for any but WebSocket. `client` is good
+   * until the next request.
+   */
+  webSocketOffer(
+    connection: HttpConnection,
+    request: IncomingMessage,
+  ): { readonly client: Endpoint; readonly isWelcome: boolean } | undefined {
+    this.#headers.read(request.rawHeaders);
+    if (this.#headers.upgrade !== 'websocket') return undefined;
+    const isWelcome = request.method === 'GET' && !this.stopping && this.#handler.draining !== true;
+    return { client: this.#clientOf(connection, this.#headers), isWelcome };
+  }
+
   /** Answers with a status and ends the connection. */
   refuse(
     connection: HttpConnection,
@@ -92,6 +102,16 @@ export class RequestResponder {
     this.#closeAfter(connection);
     this.#countRefusal(status);
     this.#send(connection, request, response, status, refusalText(status));
+  }
+
+  /** Whom a request is from: the other end, or whom a trusted proxy names. Good until the next one. */
+  #clientOf(connection: HttpConnection, headers: RequestHeaders): Endpoint {
+    const { source, trusted } = connection;
+    if (!trusted || headers.forwardedFor === '' || this.#forwardedClient === undefined) {
+      return source;
+    }
+    this.#client.copyFrom(source);
+    return this.#forwardedClient(headers.forwardedFor, this.#client) ? this.#client : source;
   }
 
   /** The status that refuses a request before it is handled, or 0. Reads the target. */

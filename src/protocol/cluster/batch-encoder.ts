@@ -28,8 +28,8 @@ import {
 import { MessageKind, sealEnvelope } from './envelope.js';
 import {
   DOWNLOADS_MAX,
+  FAMILY_FLAGS,
   INFO_HASH_BYTES,
-  RecordFlag,
   WIRE_BYTES4,
   WIRE_WORDS6,
   wireBytesOf,
@@ -278,7 +278,7 @@ export class BatchEncoder {
       if (entry === 0) return false;
       const start = (entry - 1) * RECORD_WORDS;
       if (records[start + Record.group] !== group) continue;
-      if (((records[start + Record.flags] ^ flags) & RecordFlag.ipv6) !== 0) continue;
+      if (((records[start + Record.flags] ^ flags) & FAMILY_FLAGS) !== 0) continue;
       if (!this.#isWire(entry - 1, wire, wireAt, wireWords)) continue;
       if (((stamp - records[start + Record.stamp]) | 0) >= 0) {
         this.#widenRange(stamp);

@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import { BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BatchDecoder, type BatchHeader } from './batch.js';
 import { BatchEncoder } from './batch-encoder.js';
 import { CLUSTER_VERSION, Decoded, MessageKind, sealEnvelope } from './envelope.js';
-import { RecordFlag, recordFlags, recordKind, wireBytesOf, writeU16, writeU32 } from './fields.js';
+import {
+  FAMILY_FLAGS,
+  RecordFlag,
+  recordFlags,
+  recordKind,
+  wireBytesOf,
+  writeU16,
+  writeU32,
+} from './fields.js';
 
 const HEADER: BatchHeader = {
   origin: 'n0123456789abcdef',
@@ -30,14 +38,14 @@ function wire(peer: number): Uint16Array {
   return new Uint16Array(bytes.buffer);
 }
 
-const flags = fc.integer({ min: 0, max: 31 }).filter((value) => wireBytesOf(value) > 0);
+const flags = fc.integer({ min: 0, max: 63 }).filter((value) => wireBytesOf(value) > 0);
 
 const change = (stamp: fc.Arbitrary<number>) =>
   fc.record({ swarm: fc.nat(5), flags, stamp, peer: fc.nat(6) });
 
 /** Identifies a peer of a swarm: families apart. */
 const keyOf = ({ swarm, flags, peer }: Change) =>
-  `${swarm}/${flags & RecordFlag.ipv6}/${wire(peer).slice(0, wireBytesOf(flags) >>> 1)}`;
+  `${swarm}/${flags & FAMILY_FLAGS}/${wire(peer).slice(0, wireBytesOf(flags) >>> 1)}`;
 
 /** Adds changes and returns all batches that it took. */
 function encode(changes: readonly Change[], bytesMax = BATCH_BYTES_MAX): Uint8Array[] {
@@ -69,7 +77,7 @@ function decode(bytes: Uint8Array): Read {
     while (decoder.nextRecord()) {
       records++;
       const { flags, stamp } = decoder;
-      const key = `${swarm}/${flags & RecordFlag.ipv6}/${decoder.wire.slice(0, wireBytesOf(flags) >>> 1)}`;
+      const key = `${swarm}/${flags & FAMILY_FLAGS}/${decoder.wire.slice(0, wireBytesOf(flags) >>> 1)}`;
       expect(read.changes.has(key)).toBe(false);
       read.changes.set(key, { flags, stamp });
     }
@@ -320,11 +328,14 @@ it('never throws, and never reads past its message, for bytes of any kind', () =
 });
 
 it('turns what the store knows of a peer into flags and back', () => {
-  for (let kind = 0; kind < 4; kind++) {
+  for (let kind = 0; kind < 6; kind++) {
     expect(recordKind(recordFlags(kind, false, true, true))).toBe(kind);
     expect(wireBytesOf(recordFlags(kind, false, true, true))).toBe(kind < 2 ? 6 : 18);
     expect(wireBytesOf(recordFlags(kind, true, true, true))).toBe(kind < 2 ? 6 : 18);
   }
   expect(recordFlags(0, false, true, false)).toBe(RecordFlag.seeder);
   expect(recordFlags(3, true, true, true)).toBe(RecordFlag.stopped | RecordFlag.ipv6);
+  expect(recordFlags(5, false, true, false)).toBe(RecordFlag.partialSeed | RecordFlag.web);
+  expect(recordFlags(4, true, false, true)).toBe(RecordFlag.stopped | RecordFlag.web);
+  expect(wireBytesOf(RecordFlag.ipv6 | RecordFlag.web), 'two families').toBe(0);
 });

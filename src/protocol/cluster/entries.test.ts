@@ -42,7 +42,7 @@ function wire(peer: number): Uint16Array {
 }
 
 const flags = fc
-  .integer({ min: 0, max: 31 })
+  .integer({ min: 0, max: 63 })
   .filter((value) => wireBytesOf(value) > 0 && (value & RecordFlag.stopped) === 0);
 
 const entry: fc.Arbitrary<Entry> = fc.record(

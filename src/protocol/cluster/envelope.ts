@@ -57,6 +57,8 @@ export const MessageKind = {
   listEntries: 14,
   /** The digests of a list: asks for the entries of the buckets that differ. Travels on `ctl`. */
   listWanted: 15,
+  /** An offer or an answer of a web peer (signal.ts). Travels on `sig.<to>.<from>`. */
+  signal: 16,
 } as const;
 export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind];
 

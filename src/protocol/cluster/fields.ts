@@ -70,7 +70,7 @@ export function writeInfoHash(
 /** Largest count of downloads: the store keeps it in a signed word. */
 export const DOWNLOADS_MAX = 0x7fff_ffff;
 
-/** Bytes of a peer as it travels: address and port in network order. */
+/** Bytes of a peer as it travels: address and port in network order; a web peer has as many as IPv6. */
 export const WIRE_BYTES4 = 6;
 export const WIRE_BYTES6 = 18;
 /** The same in 16-bit words. */
@@ -83,15 +83,23 @@ export const RecordFlag = {
   seeder: 0x01,
   /** It is incomplete and wants nothing more (BEP 21). Never with `seeder`. */
   partialSeed: 0x02,
-  /** It left: a tombstone. No other flag but `ipv6` stands beside this one. */
+  /** It left: a tombstone. No other flag but that of its family stands beside this one. */
   stopped: 0x04,
   /** Its `completed` was counted: by whom, the download counts say. */
   completed: 0x08,
   /** Its wire form has 18 bytes instead of 6. */
   ipv6: 0x10,
+  /**
+   * A web peer: 18 bytes that name its node and connection. Never with `ipv6`. Nodes of the first
+   * versions refuse a whole message that has one, so it is told only to those that say they know it
+   * (`counters.web` of their heartbeats).
+   */
+  web: 0x20,
 } as const;
 
-const FLAGS_ALL = 0x1f;
+/** Flags that say which family a peer is of. */
+export const FAMILY_FLAGS = RecordFlag.ipv6 | RecordFlag.web;
+const FLAGS_ALL = 0x3f;
 const ROLES = RecordFlag.seeder | RecordFlag.partialSeed;
 
 /** Bytes of the wire form after a record's flags; 0 when the flags contradict each other. */
@@ -99,12 +107,13 @@ export function wireBytesOf(flags: number): number {
   if ((flags & ~FLAGS_ALL) !== 0 || (flags & ROLES) === ROLES) return 0;
   if ((flags & RecordFlag.stopped) !== 0 && (flags & (ROLES | RecordFlag.completed)) !== 0)
     return 0;
-  return (flags & RecordFlag.ipv6) === 0 ? WIRE_BYTES4 : WIRE_BYTES6;
+  if ((flags & FAMILY_FLAGS) === FAMILY_FLAGS) return 0;
+  return (flags & FAMILY_FLAGS) === 0 ? WIRE_BYTES4 : WIRE_BYTES6;
 }
 
 /**
- * Flags of a record. `kind` numbers family and role as the store does: bit 0 leecher, bit 1 IPv6; of
- * a peer that left only its family is told, and of a seeder not that it is a partial seed.
+ * Flags of a record. `kind` numbers family and role as the store does: bit 0 leecher, bit 1 IPv6, bit
+ * 2 web; of a peer that left only its family is told, and of a seeder not that it is a partial seed.
  */
 export function recordFlags(
   kind: number,
@@ -112,7 +121,8 @@ export function recordFlags(
   partialSeed: boolean,
   completed: boolean,
 ): number {
-  let flags = (kind & 2) === 0 ? 0 : RecordFlag.ipv6;
+  // Bits 1 and 2 of a kind are bits 4 and 5 of the flags.
+  let flags = (kind & 6) << 3;
   if (stopped) return flags | RecordFlag.stopped;
   if ((kind & 1) === 0) flags |= RecordFlag.seeder;
   else if (partialSeed) flags |= RecordFlag.partialSeed;
@@ -121,5 +131,5 @@ export function recordFlags(
 
 /** Family and role in a record's flags, as the store numbers them; a peer that left is a leecher. */
 export function recordKind(flags: number): number {
-  return ((flags & RecordFlag.seeder) === 0 ? 1 : 0) | ((flags & RecordFlag.ipv6) === 0 ? 0 : 2);
+  return ((flags & RecordFlag.seeder) === 0 ? 1 : 0) | ((flags & FAMILY_FLAGS) >> 3);
 }

@@ -10,6 +10,7 @@ import {
   type Heartbeat,
   LAG_MS_MAX,
   LINKS_MAX,
+  wholeRoot,
 } from './heartbeat.js';
 
 const HEARTBEAT: Heartbeat = {
@@ -37,6 +38,13 @@ it('is read as it was written', () => {
   expect(decodeHeartbeat(encodeHeartbeat(HEARTBEAT))).toEqual(HEARTBEAT);
 });
 
+it('has a digest of all peers, that of web peers in it', () => {
+  expect(wholeRoot(HEARTBEAT)).toBe(HEARTBEAT.root);
+  expect(wholeRoot({ root: '00ff00ff00ff00ff', webRoot: '00ff00ff000000f0' })).toBe(
+    '0000000000ff000f',
+  );
+});
+
 it('ignores keys that it does not know', () => {
   expect(decodeHeartbeat(encoded({ mood: 'good' }))).toEqual(HEARTBEAT);
 });
@@ -51,6 +59,7 @@ it('fits its size with the most of everything', () => {
     sequence: 0xffff_ffff,
     peers: Number.MAX_SAFE_INTEGER,
     swarms: Number.MAX_SAFE_INTEGER,
+    webRoot: 'f'.repeat(16),
     addresses: Array(ADDRESSES_MAX).fill('x'.repeat(100)),
     counters: Object.fromEntries(
       Array.from({ length: COUNTERS_MAX }, (_, i) => [

@@ -25,6 +25,7 @@ const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const LAG_MS_MAX = 9_999_999;
 const address = z.string().regex(/^[A-Za-z0-9:/._[\]-]{1,100}$/);
 const sequence = z.number().int().min(0).max(0xffff_ffff);
+const digest = z.string().regex(/^[0-9a-f]{16}$/);
 /** Printable text, so that it cannot draw on an operator's terminal. */
 const printable = (max: number) =>
   z
@@ -48,8 +49,10 @@ export const heartbeatSchema = z.object({
   wallMs: count,
   /** Replication's clock, corrected, 1/64 s modulo 2^32. */
   stamp: sequence,
-  /** Digest of all peers, 16 hexadecimal digits; zeros for a node that holds none. */
-  root: z.string().regex(/^[0-9a-f]{16}$/),
+  /** Digest of all peers that have an address, 16 hexadecimal digits; zeros where there are none. */
+  root: digest,
+  /** The same of web peers; nodes of the first versions do not know any. */
+  webRoot: digest.optional(),
   peers: count,
   swarms: count,
   /** Version of the software; nodes of the first version do not say. */
@@ -65,6 +68,12 @@ export const heartbeatSchema = z.object({
     .max(LINKS_MAX),
 });
 export type Heartbeat = z.output<typeof heartbeatSchema>;
+
+/** The digest of all peers of a node, web peers included: the exclusive or of both. */
+export function wholeRoot({ root, webRoot }: Pick<Heartbeat, 'root' | 'webRoot'>): string {
+  if (webRoot === undefined) return root;
+  return (BigInt(`0x${root}`) ^ BigInt(`0x${webRoot}`)).toString(16).padStart(16, '0');
+}
 
 /** Takes what the schema allows; what is over its bounds must have been cut by the caller. */
 export function encodeHeartbeat(heartbeat: Heartbeat): Uint8Array {

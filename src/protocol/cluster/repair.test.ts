@@ -47,6 +47,7 @@ const MESSAGES: Record<string, fc.Arbitrary<[RepairMessage, Uint8Array]>> = {
       credits: fc.nat(CREDITS_MAX),
       since: fc.option(fc.integer(), { nil: undefined }),
       ownOnly: fc.boolean(),
+      webOnly: fc.boolean(),
       cells: words(CELL_MAP_BYTES).map((cells) => Uint8Array.from(cells)),
     })
     .map((one) => [{ kind: 'walk', ...one }, encodeWalk(one)]),
@@ -123,7 +124,7 @@ function forge(bytes: Uint8Array, change: (bytes: Uint8Array) => void) {
 }
 
 it('refuses numbers that cannot be', () => {
-  const walk = { walkId: 1, credits: 1, since: undefined, ownOnly: false };
+  const walk = { walkId: 1, credits: 1, since: undefined, ownOnly: false, webOnly: false };
   const cells = new Uint8Array(CELL_MAP_BYTES);
   const resend = () => encodeResend({ epoch: 1, first: 5, last: 5 });
   expect(forge(resend(), (bytes) => bytes.fill(0, 24, 28))).toBe(Decoded.body);
@@ -132,7 +133,7 @@ it('refuses numbers that cannot be', () => {
   expect(forge(encodeWalk({ ...walk, cells }), (bytes) => bytes.fill(0xff, 20, 22))).toBe(
     Decoded.body,
   );
-  expect(forge(encodeWalk({ ...walk, cells }), (bytes) => bytes.fill(4, 22, 23))).toBe(
+  expect(forge(encodeWalk({ ...walk, cells }), (bytes) => bytes.fill(8, 22, 23))).toBe(
     Decoded.body,
   );
   expect(forge(encodeWalk({ ...walk, cells }), (bytes) => bytes.fill(1, 24, 25))).toBe(

@@ -15,7 +15,7 @@
  * ```
  *
  * Flags of a walk: bit 0, only peers whose stamp is `since` or newer; bit 1, only peers that the donor
- * heard itself. Bit n of byte m of its cells is cell 8m + n.
+ * heard itself; bit 2, only web peers (asked of nodes that say they know these). Bit n of byte m of its cells is cell 8m + n.
  */
 import {
   Decoded,
@@ -38,7 +38,8 @@ const RANGE_BYTES = BODY + 16;
 const WALK_BYTES = BODY + 12 + CELL_MAP_BYTES;
 const WALK_CELLS_AT = BODY + 12;
 const CELLS_BYTES = BODY + 4 + CELLS * 8;
-const WalkFlag = { since: 1, own: 2 } as const;
+const WalkFlag = { since: 1, own: 2, web: 4 } as const;
+const WALK_FLAGS_ALL = 7;
 
 /** A range of an epoch's batches. */
 export interface BatchRange {
@@ -55,6 +56,8 @@ export interface WalkRequest {
   readonly since: number | undefined;
   /** Only peers that the donor heard itself. */
   readonly ownOnly: boolean;
+  /** Only web peers. */
+  readonly webOnly: boolean;
   /** Cells asked for, 512 bytes. */
   readonly cells: Uint8Array;
 }
@@ -130,7 +133,7 @@ function decodeRange(
 function decodeWalk(bytes: Uint8Array): RepairMessage | typeof Decoded.body {
   const credits = readU16(bytes, BODY + 4);
   const flags = bytes[BODY + 6];
-  if (credits > CREDITS_MAX || flags > (WalkFlag.since | WalkFlag.own)) return Decoded.body;
+  if (credits > CREDITS_MAX || flags > WALK_FLAGS_ALL) return Decoded.body;
   const since = readI32(bytes, BODY + 8);
   const hasSince = (flags & WalkFlag.since) !== 0;
   if (bytes[BODY + 7] !== 0 || (!hasSince && since !== 0)) return Decoded.body;
@@ -140,6 +143,7 @@ function decodeWalk(bytes: Uint8Array): RepairMessage | typeof Decoded.body {
     credits,
     since: hasSince ? since : undefined,
     ownOnly: (flags & WalkFlag.own) !== 0,
+    webOnly: (flags & WalkFlag.web) !== 0,
     cells: bytes.slice(WALK_CELLS_AT),
   };
 }
@@ -179,11 +183,14 @@ export function encodeResent(batch: Uint8Array): Uint8Array {
 }
 
 export function encodeWalk(request: WalkRequest): Uint8Array {
-  const { walkId, credits, since, ownOnly, cells } = request;
+  const { walkId, credits, since, ownOnly, webOnly, cells } = request;
   const bytes = new Uint8Array(WALK_BYTES);
   writeU32(bytes, BODY, walkId);
   writeU16(bytes, BODY + 4, credits);
-  bytes[BODY + 6] = (since === undefined ? 0 : WalkFlag.since) | (ownOnly ? WalkFlag.own : 0);
+  bytes[BODY + 6] =
+    (since === undefined ? 0 : WalkFlag.since) |
+    (ownOnly ? WalkFlag.own : 0) |
+    (webOnly ? WalkFlag.web : 0);
   writeU32(bytes, BODY + 8, since ?? 0);
   bytes.set(cells.subarray(0, CELL_MAP_BYTES), WALK_CELLS_AT);
   sealEnvelope(bytes, MessageKind.walk);

@@ -10,6 +10,7 @@ import { MinderCertificates } from '../../../src/minder/minder-certificates.js';
 import { OwnBus } from '../../../src/minder/own-bus.js';
 import { OwnKeys } from '../../../src/minder/own-keys.js';
 import { until } from '../../support/deadline.js';
+import { IS_LONG } from '../../support/long.js';
 import { removeFolder, temporaryFolder } from '../../support/tracker-process.js';
 import { bytes, clock, connection, HOUR_MS, Lines, nodeId, WAIT_MS } from './test-bus.js';
 
@@ -224,7 +225,7 @@ describe('a revocation', () => {
     expect([here.connected, there.connected]).toEqual([false, false]);
   });
 
-  it('reaches a server that was away', async () => {
+  it.runIf(IS_LONG)('reaches a server that was away', async () => {
     const [a, b] = await pair();
     const bad = newUser();
     const there = await b.connected(bad);

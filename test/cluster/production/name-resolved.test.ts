@@ -13,6 +13,7 @@ import { Cluster } from '../../support/cluster.js';
 import { until } from '../../support/deadline.js';
 import { dig } from '../../support/dig.js';
 import { freePort } from '../../support/free-port.js';
+import { sized } from '../../support/long.js';
 import { RemoteSite } from '../../support/remote-site.js';
 import { makeTorrent, withAnnounce, writeContent } from '../../support/torrent.js';
 import {
@@ -83,7 +84,7 @@ async function hearerOf(hash: Buffer): Promise<TrackerProcess> {
   );
 }
 
-it.each(['http', 'udp'] as const)(
+it.each(sized(['http'] as const, ['http', 'udp'] as const))(
   'completes over %s although the tracker it used is killed',
   async (trackerProtocol) => {
     const [from, to] = ['from', 'to'].map((name) => join(folder, trackerProtocol, name));

@@ -65,6 +65,7 @@ export const aria2: ClientProgram = {
       '--summary-interval=0',
       '--console-log-level=info',
       `--stop-with-process=${process.pid}`,
+      ...(options.caFile === undefined ? [] : [`--ca-certificate=${options.caFile}`]),
       ...(seeds ? ['--seed-ratio=0.0'] : ['--seed-time=0']),
       options.torrent.file,
     ];

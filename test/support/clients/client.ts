@@ -8,7 +8,9 @@ export interface ClientOptions {
   readonly folder: string;
   readonly torrent: Torrent;
   readonly role: 'seeder' | 'leecher';
-  readonly trackerProtocol: 'http' | 'udp';
+  readonly trackerProtocol: 'http' | 'https' | 'udp';
+  /** File of the authority that vouches for an HTTPS tracker. */
+  readonly caFile?: string;
   /** Lines for /etc/hosts, for a client that does not understand literal addresses. */
   readonly hostNames?: string;
   /** What the client is run by, such as `ip netns exec NAME`; then `host` is an address there. */

@@ -16,7 +16,7 @@ parent = os.getppid()
 session = libtorrent.session({
     'listen_interfaces': interface,
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
-    'min_announce_interval': 1, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
+    'min_announce_interval': 1, 'tracker_backoff': 1, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
     'alert_mask': libtorrent.alert.category_t.error_notification
         | libtorrent.alert.category_t.tracker_notification
         | libtorrent.alert.category_t.status_notification,

@@ -112,13 +112,16 @@ class RunningTransmission implements RunningClient {
 }
 
 /** Starts the daemon, with further lines in /etc/hosts where there are any. */
-function startProgram(home: string, hostNames: string | undefined): Program {
+function startProgram(home: string, { hostNames, caFile }: ClientOptions): Program {
   const args = ['--foreground', '--config-dir', home];
-  if (hostNames === undefined) return new Program('transmission-daemon', args);
+  // 3.00 checks certificates only when told to.
+  const trust = caFile === undefined ? {} : { CURL_CA_BUNDLE: caFile, TR_CURL_SSL_VERIFY: '1' };
+  const env = { ...process.env, ...trust };
+  if (hostNames === undefined) return new Program('transmission-daemon', args, env);
   const hosts = join(home, 'hosts');
   writeFileSync(hosts, `${readFileSync('/etc/hosts', 'utf8')}\n${hostNames}\n`);
   const script = 'mount --bind "$0" /etc/hosts && exec transmission-daemon "$@"';
-  return new Program('unshare', ['--mount', 'sh', '-c', script, hosts, ...args]);
+  return new Program('unshare', ['--mount', 'sh', '-c', script, hosts, ...args], env);
 }
 
 export const transmission: ClientProgram = {
@@ -130,7 +133,7 @@ export const transmission: ClientProgram = {
     const peerPort = await freePort(options.host);
     const file = join(home, 'settings.json');
     writeFileSync(file, JSON.stringify(settings(options, rpcPort, peerPort)));
-    const program = startProgram(home, options.hostNames);
+    const program = startProgram(home, options);
     const rpc = new Rpc(rpcPort);
     const running = new RunningTransmission(program, rpc, home);
     try {

@@ -1,0 +1,27 @@
+/** What the sockets of a tracker were bound to. */
+import type { BoundAddress } from '../frontend/frontend.js';
+import { formatAddress } from '../frontend/listen-address.js';
+import type { Started } from './message.js';
+
+/** Each as `ADDRESS:PORT`. */
+export interface BoundSockets {
+  readonly http: readonly string[];
+  readonly https: readonly string[];
+  readonly udp: readonly string[];
+}
+
+/** Several workers may have bound the same. */
+export function boundSockets(started: readonly Started[]): BoundSockets {
+  const texts = (of: (one: Started) => readonly BoundAddress[] | undefined) => [
+    ...new Set(
+      started.flatMap((one) =>
+        (of(one) ?? []).map(({ address, port }) => formatAddress(address, port)),
+      ),
+    ),
+  ];
+  return {
+    http: texts(({ http }) => http),
+    udp: texts(({ udp }) => udp),
+    https: texts(({ https }) => https),
+  };
+}

@@ -1,0 +1,391 @@
+/**
+ * Answers WebTorrent clients, and passes their offers and answers on. No sockets.
+ *
+ * ```
+ *  maker                      its tracker              tracker of the other       the other
+ *    | announce, offers           |                             |                     |
+ *    |--------------------------->| made: maker, offer id       |                     |
+ *    |                            |-- offer ------------------->| given: other, maker |
+ *    |                            |                             |-------------------->|
+ *    |                            |                             |<------------ answer |
+ *    |<---------------------------|<-------------------- answer | given taken out     |
+ *    |                made taken out
+ * ```
+ *
+ * The two trackers are one where both peers are here. An answer that finds no entry is dropped, so
+ * nobody is told of a peer that it did not ask for; and nobody can answer in the place of another,
+ * since an entry names the one connection that it is for.
+ */
+import type { WebSocketHandler, WebSocketPeer } from '../frontend/websocket/web-socket-handler.js';
+import type { Clock } from '../lib/clock.js';
+import {
+  AnnounceEvent,
+  AnnounceReply,
+  AnnounceRequest,
+  ScrapeEntry,
+} from '../protocol/announce.js';
+import type { Signal } from '../protocol/cluster/signal.js';
+import { Failure } from '../protocol/failure.js';
+import { readBinaryText, writeBinaryText } from '../protocol/webtorrent/binary-text.js';
+import {
+  encodeWebAnnounce,
+  encodeWebFailure,
+  encodeWebScrape,
+  encodeWebSession,
+} from '../protocol/webtorrent/reply.js';
+import {
+  decodeWebRequest,
+  type WebAnnounce,
+  type WebAnswer,
+  type WebRefused,
+  type WebScrape,
+} from '../protocol/webtorrent/request.js';
+import { sessionText } from '../protocol/webtorrent/session-text.js';
+import { WEB_WIRE_BYTES } from '../swarm/web-wire.js';
+import { TrackerCounter } from './counters.js';
+import { OfferTable } from './offer-table.js';
+import { RelayBudget } from './relay-budget.js';
+import type { Tracker } from './tracker.js';
+import { type WebOrigin, WebVoice, webPeerNumber } from './web-voice.js';
+
+export interface WebHandlerOptions {
+  readonly origin: WebOrigin;
+  /** The number of this thread, at most WEB_THREAD_MAX. */
+  readonly thread: number;
+  /** The longest interval that web peers are told. */
+  readonly intervalSecondsMax: number;
+  /** Info hashes that one scrape may ask for; more are not answered. */
+  readonly scrapeHashesMax: number;
+  /** Swarms that one connection may be in. */
+  readonly subscriptionsMax: number;
+  /** Bytes of descriptions a second that one connection may have passed on, on average. */
+  readonly relayBytesPerSecond: number;
+  /** Offers that wait for an answer: made by peers of this thread, and as many given to them. */
+  readonly offersMax: number;
+}
+
+export interface WebHandlerDependencies {
+  readonly tracker: Tracker;
+  readonly clock: Clock;
+  readonly counts: Float64Array;
+  /** Brings a signal to the one it is for, wherever that is: here too (`take`). */
+  readonly route: (signal: Signal) => void;
+}
+
+/** Peer ids that may share a connection. */
+export const VOICES_MAX = 8;
+/** Of one peer, made and given each. A client with hundreds of swarms makes so many at its start. */
+export const OFFERS_PER_PEER_MAX = 1_024;
+
+/** What is known of a connection that announced something. */
+interface Client {
+  readonly voices: WebVoice[];
+  readonly budget: RelayBudget;
+  /** Swarms that all its voices are in. */
+  swarms: number;
+}
+
+/** A voice and whom to tell what it is to hear. */
+interface Seat {
+  readonly voice: WebVoice;
+  readonly peer: WebSocketPeer;
+}
+
+export class WebHandler implements WebSocketHandler {
+  readonly #options: WebHandlerOptions;
+  readonly #tracker: Tracker;
+  readonly #clock: Clock;
+  readonly #counts: Float64Array;
+  readonly #route: (signal: Signal) => void;
+  readonly #clients = new Map<WebSocketPeer, Client>();
+  readonly #seats = new Map<number, Seat>();
+  readonly #made: OfferTable<WebVoice['made']>;
+  readonly #given: OfferTable<WebVoice['given']>;
+  readonly #request = new AnnounceRequest();
+  readonly #reply = new AnnounceReply();
+  readonly #entry = new ScrapeEntry();
+  readonly #hashes: Uint8Array;
+  #count = 0;
+  #seconds = 0;
+
+  constructor(options: WebHandlerOptions, dependencies: WebHandlerDependencies) {
+    this.#options = options;
+    this.#tracker = dependencies.tracker;
+    this.#clock = dependencies.clock;
+    this.#counts = dependencies.counts;
+    this.#route = dependencies.route;
+    const bounds = { offersMax: options.offersMax, perHolderMax: OFFERS_PER_PEER_MAX };
+    this.#made = new OfferTable(bounds);
+    this.#given = new OfferTable(bounds);
+    this.#hashes = new Uint8Array(20 * Math.max(1, options.scrapeHashesMax));
+  }
+
+  get draining(): boolean {
+    return this.#tracker.draining;
+  }
+
+  /** Web peers here, each a peer id on a connection. */
+  get voices(): number {
+    return this.#seats.size;
+  }
+
+  beginBatch(): void {
+    this.#tracker.beginBatch();
+    const seconds = this.#clock.monotonicSeconds();
+    if (seconds === this.#seconds) return;
+    this.#seconds = seconds;
+    this.#made.expire(seconds);
+    this.#given.expire(seconds);
+    this.#counts[TrackerCounter.webOffersExpired] = this.#made.expired;
+  }
+
+  heard(peer: WebSocketPeer, text: string): void {
+    const request = decodeWebRequest(text, this.#options.scrapeHashesMax);
+    if (request.kind === 'announce') this.#announce(peer, request);
+    else if (request.kind === 'answer') this.#answer(peer, request);
+    else if (request.kind === 'scrape') this.#scrape(peer, request);
+    else this.#refuse(peer, request);
+  }
+
+  isInUse(peer: WebSocketPeer): boolean {
+    return (this.#clients.get(peer)?.swarms ?? 0) > 0;
+  }
+
+  closed(peer: WebSocketPeer): void {
+    const client = this.#clients.get(peer);
+    if (client === undefined) return;
+    this.#clients.delete(peer);
+    for (const voice of client.voices) {
+      this.#counts[TrackerCounter.webDepartures] += voice.swarms.size;
+      this.#seats.delete(voice.number);
+      for (const infoHash of voice.swarms) this.#stop(voice, infoHash);
+    }
+  }
+
+  /**
+   * Takes a signal for a web peer of this thread. Whoever calls has made sure that `from` speaks for
+   * itself. `beginBatch` was called.
+   */
+  take(signal: Signal, number: number): void {
+    const seat = this.#seats.get(number);
+    if (seat?.voice.wireText !== signal.to) this.#lose(signal);
+    else if (signal.what === 'offer') this.#takeOffer(seat, signal);
+    else this.#takeAnswer(seat, signal);
+  }
+
+  #announce(peer: WebSocketPeer, announce: WebAnnounce): void {
+    const { infoHash, event, offers } = announce;
+    this.#counts[TrackerCounter.webAnnounces]++;
+    if (event === AnnounceEvent.stopped) {
+      this.#announceStop(peer, announce);
+      return;
+    }
+    const client = this.#clients.get(peer);
+    let voice = client?.voices.find(({ peerId }) => peerId === announce.peerId);
+    const failure = this.#admit(client, voice, infoHash);
+    if (failure !== Failure.none) {
+      this.#refuse(peer, { kind: 'refused', failure, action: 'announce', infoHash });
+      return;
+    }
+    voice ??= this.#newVoice(announce.peerId);
+    this.#setRequest(infoHash, event, announce.leftIsZero, offers.length);
+    const denied = this.#tracker.announceWeb(
+      this.#request,
+      voice.wire,
+      this.#options.intervalSecondsMax,
+      this.#reply,
+    );
+    if (denied !== Failure.none) {
+      this.#refuse(peer, { kind: 'refused', failure: denied, action: 'announce', infoHash });
+      return;
+    }
+    const seated = this.#seat(peer, client, voice);
+    if (!voice.swarms.has(infoHash)) seated.swarms++;
+    voice.swarms.add(infoHash);
+    peer.send(encodeWebAnnounce(infoHash, this.#reply));
+    this.#passOffers(seated.budget, voice, announce);
+  }
+
+  /** Whether there is room for a swarm of a voice; both may be new. */
+  #admit(client: Client | undefined, voice: WebVoice | undefined, infoHash: string): Failure {
+    if (client === undefined || voice?.swarms.has(infoHash) === true) return Failure.none;
+    const isFull = voice === undefined && client.voices.length >= VOICES_MAX;
+    const { subscriptionsMax } = this.#options;
+    return isFull || client.swarms >= subscriptionsMax ? Failure.swarmsTooMany : Failure.none;
+  }
+
+  /** Tells those that the store found of as many offers. */
+  #passOffers(budget: RelayBudget, voice: WebVoice, { infoHash, offers }: WebAnnounce): void {
+    const { countWeb, web } = this.#reply;
+    const { peerId, wireText: from } = voice;
+    const targets: string[] = [];
+    for (let i = 0; i < Math.min(countWeb, offers.length); i++) {
+      targets.push(readBinaryText(web, WEB_WIRE_BYTES * i, WEB_WIRE_BYTES));
+    }
+    for (const [i, to] of targets.entries()) {
+      const { offerId, session } = offers[i];
+      const text = sessionText(session);
+      const key = madeKey(voice.number, infoHash, offerId);
+      if (
+        text === undefined ||
+        !budget.take(text.length, this.#seconds) ||
+        !this.#made.put(key, voice.made, to, this.#seconds)
+      ) {
+        this.#counts[TrackerCounter.webSignalsOverBudget]++;
+        continue;
+      }
+      this.#counts[TrackerCounter.webOffersMade]++;
+      this.#route({ what: 'offer', infoHash, from, to, peerId, offerId, text });
+    }
+  }
+
+  #announceStop(peer: WebSocketPeer, { infoHash, peerId }: WebAnnounce): void {
+    this.#counts[TrackerCounter.webStops]++;
+    const client = this.#clients.get(peer);
+    const voice = client?.voices.find((other) => other.peerId === peerId);
+    if (client !== undefined && voice?.swarms.delete(infoHash) === true) {
+      client.swarms--;
+      this.#stop(voice, infoHash);
+    }
+    // A stop is answered as a scrape would be; who was never here is not told more, nor stored.
+    this.#look([infoHash]);
+    this.#tracker.scraped(0, this.#entry);
+    this.#reply.seeders = this.#entry.seeders;
+    this.#reply.leechers = this.#entry.leechers;
+    this.#reply.intervalSeconds = this.#interval();
+    peer.send(encodeWebAnnounce(infoHash, this.#reply));
+  }
+
+  #answer(peer: WebSocketPeer, answer: WebAnswer): void {
+    const { infoHash, peerId, toPeerId, offerId, text } = answer;
+    this.#counts[TrackerCounter.webAnswers]++;
+    const client = this.#clients.get(peer);
+    const voice = client?.voices.find((other) => other.peerId === peerId);
+    const key = givenKey(voice?.number ?? 0, infoHash, toPeerId, offerId);
+    const to = voice === undefined ? undefined : this.#given.find(key, this.#seconds);
+    if (client === undefined || voice === undefined || to === undefined) {
+      this.#counts[TrackerCounter.webAnswersRefused]++;
+      return;
+    }
+    if (!client.budget.take(text.length, this.#seconds)) {
+      this.#counts[TrackerCounter.webSignalsOverBudget]++;
+      return;
+    }
+    this.#given.remove(key);
+    this.#route({ what: 'answer', infoHash, from: voice.wireText, to, peerId, offerId, text });
+  }
+
+  #takeOffer({ voice, peer }: Seat, signal: Signal): void {
+    const { infoHash, from, peerId, offerId } = signal;
+    if (!voice.swarms.has(infoHash)) {
+      this.#lose(signal);
+      return;
+    }
+    const key = givenKey(voice.number, infoHash, peerId, offerId);
+    // One that stands is not to be moved to another maker: ids are the makers' own choice.
+    const standing = this.#given.find(key, this.#seconds);
+    const isOther = standing !== undefined && standing !== from;
+    if (isOther || !this.#given.put(key, voice.given, from, this.#seconds)) {
+      this.#counts[TrackerCounter.webSignalsOverBudget]++;
+      return;
+    }
+    this.#counts[TrackerCounter.webOffersDelivered]++;
+    peer.send(encodeWebSession('offer', signal));
+  }
+
+  #takeAnswer({ voice, peer }: Seat, signal: Signal): void {
+    const key = madeKey(voice.number, signal.infoHash, signal.offerId);
+    if (this.#made.find(key, this.#seconds) !== signal.from) {
+      this.#lose(signal);
+      return;
+    }
+    this.#made.remove(key);
+    this.#counts[TrackerCounter.webAnswersDelivered]++;
+    peer.send(encodeWebSession('answer', signal));
+  }
+
+  #lose({ what }: Signal): void {
+    const { webOffersLost, webAnswersRefused } = TrackerCounter;
+    this.#counts[what === 'offer' ? webOffersLost : webAnswersRefused]++;
+  }
+
+  #scrape(peer: WebSocketPeer, { infoHashes }: WebScrape): void {
+    this.#counts[TrackerCounter.webScrapes]++;
+    this.#look(infoHashes);
+    const read = (i: number): ScrapeEntry => {
+      this.#tracker.scraped(i, this.#entry);
+      return this.#entry;
+    };
+    peer.send(encodeWebScrape(infoHashes, read, this.#interval()));
+  }
+
+  #look(infoHashes: readonly string[]): void {
+    for (const [i, infoHash] of infoHashes.entries()) {
+      writeBinaryText(this.#hashes, 20 * i, infoHash);
+    }
+    this.#tracker.scrape(this.#hashes, 0, infoHashes.length);
+  }
+
+  #interval(): number {
+    return this.#tracker.webIntervalSeconds(this.#options.intervalSecondsMax);
+  }
+
+  #refuse(peer: WebSocketPeer, refused: WebRefused): void {
+    this.#counts[TrackerCounter.webFailures]++;
+    if (refused.failure === Failure.notAllowed) this.#counts[TrackerCounter.webDenied]++;
+    peer.send(encodeWebFailure(refused));
+  }
+
+  #setRequest(infoHash: string, event: AnnounceEvent, leftIsZero: boolean, numwant: number): void {
+    const request = this.#request;
+    writeBinaryText(request.infoHash, 0, infoHash);
+    request.event = event;
+    request.leftIsZero = leftIsZero;
+    request.numwant = numwant;
+  }
+
+  #stop(voice: WebVoice, infoHash: string): void {
+    this.#setRequest(infoHash, AnnounceEvent.stopped, false, 0);
+    const { intervalSecondsMax } = this.#options;
+    this.#tracker.announceWeb(this.#request, voice.wire, intervalSecondsMax, this.#reply);
+  }
+
+  #newVoice(peerId: string): WebVoice {
+    const { thread, origin } = this.#options;
+    do this.#count++;
+    while (this.#seats.has(webPeerNumber(thread, this.#count)));
+    return new WebVoice(peerId, webPeerNumber(thread, this.#count), origin);
+  }
+
+  /** The client of a voice that is in a swarm now. */
+  #seat(peer: WebSocketPeer, known: Client | undefined, voice: WebVoice): Client {
+    let client = known;
+    if (client === undefined) {
+      const budget = new RelayBudget(this.#options.relayBytesPerSecond, this.#seconds);
+      client = { voices: [], budget, swarms: 0 };
+      this.#clients.set(peer, client);
+    }
+    if (!client.voices.includes(voice)) {
+      client.voices.push(voice);
+      this.#seats.set(voice.number, { voice, peer });
+    }
+    return client;
+  }
+}
+
+/** For signals that come from another node: what they hold is a description, and nothing else. */
+export function isSoundSignal({ text }: Signal): boolean {
+  try {
+    return sessionText(JSON.parse(text)) === text;
+  } catch {
+    return false;
+  }
+}
+
+function madeKey(number: number, infoHash: string, offerId: string): string {
+  return `${number} ${infoHash}${offerId}`;
+}
+
+function givenKey(number: number, infoHash: string, makerPeerId: string, offerId: string): string {
+  return `${number} ${infoHash}${makerPeerId}${offerId}`;
+}
