@@ -33,7 +33,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LogSink } from '../lib/log-sink.js';
-import { PrivateFileError } from '../lib/private-file.js';
+import { PrivateFileError, syncDirectory } from '../lib/private-file.js';
 import { ListBlockEncoder } from '../protocol/cluster/list-block.js';
 import { LIST_NAMES, type ListEntry, type ListName } from '../swarm/hash-list.js';
 import type { HashLists } from './list-intake.js';
@@ -128,7 +128,7 @@ export class ListsFile {
       this.#fd = fd ?? createFile(path);
       this.#end = LISTS_HEADER.length;
       this.#entries = 0;
-      if (fd === undefined) syncDirectory(path);
+      if (fd === undefined) syncDirectory(dirname(path));
       else this.#load();
     } catch (error) {
       throw unusable(path, error);
@@ -218,7 +218,7 @@ export class ListsFile {
       closeSync(this.#fd);
       renameSync(path, aside);
       this.#fd = createFile(path);
-      syncDirectory(path);
+      syncDirectory(dirname(path));
       this.#end = LISTS_HEADER.length;
       this.#entries = 0;
       const successor = this.#openSuccessor();
@@ -384,7 +384,7 @@ export class ListsFile {
   #succeed(successor: Successor): void {
     const { path } = this.#options;
     renameSync(`${path}.new`, path);
-    syncDirectory(path);
+    syncDirectory(dirname(path));
     if (this.#fd !== this.#syncFd) closeSync(this.#fd);
     this.#fd = successor.fd;
     this.#end = successor.end;
@@ -451,15 +451,6 @@ function createFile(path: string): number {
   writeAll(fd, LISTS_HEADER, 0);
   fsyncSync(fd);
   return fd;
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }
 
 function writeAll(fd: number, bytes: Uint8Array, from: number): void {

@@ -85,14 +85,19 @@ export function writePrivateFile(
     onStep?.('written');
     renameSync(pending, path);
     onStep?.('renamed');
-    const directory = openSync(dirname(path), 'r');
-    try {
-      fsyncSync(directory);
-    } finally {
-      closeSync(directory);
-    }
+    syncDirectory(dirname(path));
   } catch (error) {
     throw unusable('write', path, error);
+  }
+}
+
+/** Makes durable which names a directory holds. Throws the system's error. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -32,6 +32,7 @@ import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { lockDataDirectory } from '../lib/data-lock.js';
+import { syncDirectory } from '../lib/private-file.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 
 const FORMAT = 'trackerbt minder backup';
@@ -262,15 +263,6 @@ function writeNew(path: string, bytes: Uint8Array): void {
     // A disk that is full must not stay so because of half a backup.
     if (isMade) rmSync(pending, { force: true });
     throw new BackupError('backup_file', `cannot write ${path}: ${reasonOf(error)}`);
-  }
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 

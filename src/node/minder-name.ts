@@ -2,15 +2,15 @@
  * The name of the cluster: the minder's own name server, and the updates for somebody else's, where
  * the configuration wants them. Both know the same set of trackers.
  */
-import { type Config, parseListen } from '../config/index.js';
+import type { Config } from '../config/index.js';
 import type { DnsCounters } from '../dns/dns-counters.js';
 import type { DnsServer } from '../dns/dns-server.js';
 import type { DynamicUpdate, UpdateStatus } from '../dns/dynamic-update.js';
 import type { TrackerSet } from '../dns/tracker-set.js';
 import { formatAddress } from '../frontend/listen-address.js';
-import { assert } from '../lib/assert.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
+import { requireListen } from './minder-bus.js';
 
 export interface MinderNameDependencies {
   readonly set: () => TrackerSet;
@@ -52,7 +52,7 @@ export class MinderName {
     let server: DnsServer | undefined;
     if (dns.listen.length > 0) {
       const { DnsServer } = await import('../dns/dns-server.js');
-      const options = { ...dns, listen: dns.listen.map(listenOf), ownAddresses: advertise };
+      const options = { ...dns, listen: dns.listen.map(requireListen), ownAddresses: advertise };
       server = await DnsServer.start(options, { set, nameServerAddresses, logger, onFatal });
     }
     return new MinderName(server, update);
@@ -81,12 +81,6 @@ export class MinderName {
   async stop(): Promise<void> {
     await Promise.all([this.#update?.stop(), this.#server?.stop()]);
   }
-}
-
-function listenOf(text: string): { host: string; port: number } {
-  const address = parseListen(text);
-  assert(address !== undefined, `the configuration checked '${text}'`);
-  return address;
 }
 
 /** `HOST:PORT`, IPv6 in brackets: as the configuration checked it. */
