@@ -1,11 +1,14 @@
 /**
  * How the tests run. Quick projects go first, two files at a time (the smallest machine we promise
- * to test on has two cores); projects that start processes follow, one file at a time, so that what
- * they time is not the neighbour's work. Limits only guard against hanging.
+ * to test on has two cores). Projects that start processes follow: those that mostly wait for clients
+ * and clusters two files at a time, those that look at memory and descriptors one at a time. In the
+ * long form, which measures, every one of them has the machine to itself. Limits only guard against
+ * hanging.
  */
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 const WORKERS_MAX = 2;
+const IS_LONG = process.env.TEST_LONG === '1';
 
 function quick(name: string, include: string): TestProjectConfiguration {
   return {
@@ -16,6 +19,20 @@ function quick(name: string, include: string): TestProjectConfiguration {
       hookTimeout: 60_000,
       maxWorkers: WORKERS_MAX,
       sequence: { groupOrder: 0 },
+    },
+  };
+}
+
+/** Files that wait more than they work, for clients to trust each other and nodes to fail. */
+function waiting(name: string, groupOrder: number): TestProjectConfiguration {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+      maxWorkers: IS_LONG ? 1 : WORKERS_MAX,
+      sequence: { groupOrder },
     },
   };
 }
@@ -54,9 +71,10 @@ export default defineConfig({
       serial('swarm', 1),
       serial('conformance', 1, { io: 'portable' }),
       serial('conformance-fast', 1, { folder: 'conformance', io: 'fast' }),
-      serial('e2e', 2),
-      serial('dns', 2),
-      serial('cluster', 2),
+      waiting('e2e', 2),
+      waiting('dns', 2),
+      waiting('cluster', 2),
+      serial('browser', 3),
       serial('abuse', 3, { io: 'portable' }),
       serial('abuse-fast', 3, { folder: 'abuse', io: 'fast' }),
     ],

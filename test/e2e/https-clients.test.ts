@@ -43,7 +43,7 @@ afterAll(async () => {
   removeFolder(folder);
 });
 
-it.each([
+it.concurrent.each([
   ['transmission to aria2', transmission, aria2],
   ['aria2 to transmission', aria2, transmission],
 ] as const)('%s over https://', async (_, seeder, leecher) => {

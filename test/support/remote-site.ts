@@ -20,7 +20,8 @@ const HOSTS_FROM = 11;
 
 export class RemoteSite {
   readonly #name = `tbt${process.pid % 100_000}`;
-  readonly #number = 1 + Math.floor(Math.random() * 250);
+  /** Of processes that run at the same time, none has the number of another. */
+  readonly #number = 1 + (process.pid % 250);
 
   private constructor(
     /** Addresses of clients in either family, each in a network of its own where there is room. */

@@ -6,7 +6,9 @@
  * As root we make a device of our own, a dummy or, where the kernel has none, one end of a veth
  * pair, and put addresses on it that belong to nobody:
  *
- *     10.77.N.1 .. 10.77.N.4    2001:db8:7462:N::1 .. 2001:db8:7462:N::4    N random in 1..250
+ *     10.77.N.1 .. 10.77.N.4    2001:db8:7462:N::1 .. 2001:db8:7462:N::4
+ *
+ * N is in the device's name, so that tests at the same time cannot have the same one.
  *
  * Traffic between a machine's own addresses never leaves it. IPv6 comes from the documentation
  * prefix, and one host route is added, because Transmission 3.00 speaks UDP over IPv6 only when it
@@ -21,6 +23,8 @@ import { networkInterfaces } from 'node:os';
 import { atExit } from './at-exit.js';
 
 const HOSTS_COUNT = 4;
+const NETWORKS_COUNT = 250;
+const ATTEMPTS_MAX = 20;
 const TRANSMISSION_PROBE = '2001:1890:1112:1::20/128';
 
 export type Family = 4 | 6;
@@ -34,9 +38,9 @@ export class TestNetwork {
   ) {}
 
   static open(): TestNetwork {
-    const number = 1 + Math.floor(Math.random() * 250);
-    const device = `tbt${process.pid % 100_000}`;
-    if (process.getuid?.() === 0 && makeDevice(device)) {
+    const number = process.getuid?.() === 0 ? makeDevice() : undefined;
+    if (number !== undefined) {
+      const device = deviceName(number);
       const hosts = Array.from({ length: HOSTS_COUNT }, (_, index) => index + 1);
       const hosts4 = hosts.map((host) => `10.77.${number}.${host}`);
       const hosts6 = hosts.map((host) => `2001:db8:7462:${number.toString(16)}::${host}`);
@@ -45,7 +49,11 @@ export class TestNetwork {
       const added = [
         ...hosts4.map((host) => ip('addr', 'add', `${host}/24`, 'dev', device)),
         ...hosts6.map((host) => ip('-6', 'addr', 'add', `${host}/64`, 'dev', device, 'nodad')),
-        ip('-6', 'route', 'replace', TRANSMISSION_PROBE, 'dev', device, 'src', hosts6[0]),
+        // Its own metric: another test's route to the same host must not take its place.
+        ip(
+          ...['-6', 'route', 'add', TRANSMISSION_PROBE, 'dev', device],
+          ...['src', hosts6[0], 'metric', String(1_000 + number)],
+        ),
       ];
       if (added.every((succeeded) => succeeded)) return network;
       network.close();
@@ -73,13 +81,24 @@ function ip(...args: string[]): boolean {
   return spawnSync('ip', args, { stdio: 'ignore' }).status === 0;
 }
 
-function makeDevice(device: string): boolean {
-  const made =
-    ip('link', 'add', device, 'type', 'dummy') ||
-    ip('link', 'add', device, 'type', 'veth', 'peer', 'name', `${device}p`);
-  if (!made) return false;
-  ip('link', 'set', `${device}p`, 'up');
-  return ip('link', 'set', device, 'up');
+function deviceName(number: number): string {
+  return `tbtn${number}`;
+}
+
+/** Makes a device whose number nobody has; undefined where none can be made. */
+function makeDevice(): number | undefined {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const number = 1 + Math.floor(Math.random() * NETWORKS_COUNT);
+    const device = deviceName(number);
+    const made =
+      ip('link', 'add', device, 'type', 'dummy') ||
+      ip('link', 'add', device, 'type', 'veth', 'peer', 'name', `${device}p`);
+    if (!made) continue;
+    ip('link', 'set', `${device}p`, 'up');
+    if (ip('link', 'set', device, 'up')) return number;
+    ip('link', 'del', device);
+  }
+  return undefined;
 }
 
 function machineHosts(family: Family): string[] {
