@@ -8,11 +8,10 @@ import { dealTorrents } from '../src/load/crowd.js';
 import { LOAD_DEFAULTS, LoadError, type LoadOptions } from '../src/load/load-options.js';
 import { runLoad } from '../src/load/run-load.js';
 import { infoHashText } from '../src/load/torrent-names.js';
-import { readAffinity, setAffinity } from '../src/sys/affinity.js';
-import { loadSys } from '../src/sys/load-sys.js';
-import type { Sys } from '../src/sys/sys.js';
 import { type Contender, type RunningContender, startContender } from './contender.js';
+import { Cores } from './cores.js';
 import { type Figure, type MemoryFigure, medianOf, type Sample } from './figures.js';
+import { measureLoad } from './measure-load.js';
 import type { Workload, World } from './workloads.js';
 
 export interface CompareOptions {
@@ -57,41 +56,6 @@ export async function compare(options: CompareOptions, say: Say): Promise<Compar
   }
   cores.release();
   return { figures, memory, notes: [...notes], pinned: cores.pinned };
-}
-
-/** Trackers on the first core, the load generator on the last. */
-class Cores {
-  readonly #sys: Sys | undefined;
-  readonly #all: readonly number[] = [];
-  readonly pinned: boolean;
-
-  constructor() {
-    const loaded = loadSys();
-    if (loaded.ok) {
-      this.#sys = loaded.sys;
-      this.#all = readAffinity(loaded.sys);
-    }
-    this.pinned = this.#all.length > 1;
-    this.#pin(this.#all.length - 1);
-  }
-
-  /** What `start` starts at once runs on the trackers' core: processes inherit it. */
-  readonly forTracker = <T>(start: () => T): T => {
-    this.#pin(0);
-    try {
-      return start();
-    } finally {
-      this.#pin(this.#all.length - 1);
-    }
-  };
-
-  release(): void {
-    if (this.#sys !== undefined && this.pinned) setAffinity(this.#sys, this.#all);
-  }
-
-  #pin(index: number): void {
-    if (this.#sys !== undefined && this.pinned) setAffinity(this.#sys, [this.#all[index]]);
-  }
 }
 
 /** One world with everybody in it. */
@@ -194,41 +158,16 @@ class Stage {
     workload: Workload,
     notes: Set<string>,
   ): Promise<Sample | undefined> {
-    const server = [running.cpu(), running.cpu()];
-    const load = [process.cpuUsage(), process.cpuUsage()];
     try {
-      const result = await runLoad(this.#loadOptions(running, workload), {
-        torrentOf: this.#torrentOf,
-        onMeasure: (moment) => {
-          const i = moment === 'start' ? 0 : 1;
-          server[i] = running.cpu();
-          load[i] = process.cpuUsage();
-        },
-      });
-      const { requests, seconds, latencyUs } = result;
-      const user = server[1].user - server[0].user;
-      const system = server[1].system - server[0].system;
-      const loadMicroseconds = load[1].user + load[1].system - load[0].user - load[0].system;
-      const failures = Object.entries(result.errors);
-      const serverBusy = (user + system) / seconds;
-      const loadBusy = loadMicroseconds / 1e6 / seconds;
+      const options = this.#loadOptions(running, workload);
+      const { sample } = await measureLoad(running, options, { torrentOf: this.#torrentOf });
+      const { serverBusy, loadBusy } = sample;
       if (Math.max(serverBusy, loadBusy) < BUSY_MIN) {
         notes.add(
           `${running.name}, ${workload.title}: neither core was busy (${percent(serverBusy)}, ${percent(loadBusy)}): something else ran meanwhile, so requests/s say little`,
         );
       }
-      return {
-        requestsPerSecond: result.requestsPerSecond,
-        userUs: (1e6 * user) / requests,
-        systemUs: (1e6 * system) / requests,
-        perCpuSecond: requests / (user + system),
-        serverBusy,
-        loadBusy,
-        peersPerReply: result.peersPerReply ?? 0,
-        p50Us: latencyUs.p50,
-        p99Us: latencyUs.p99,
-        errors: failures.reduce((sum, [, times]) => sum + times, 0),
-      };
+      return sample;
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       notes.add(`${running.name}: ${workload.title}: ${error.message}`);

@@ -1,11 +1,13 @@
 /** A server beside others: how it is started, and its process while it runs. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
 export interface Start {
   readonly command: string;
   readonly args: readonly string[];
+  /** Beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Runs once the process has gone. */
   readonly cleanUp?: () => void;
 }
@@ -16,9 +18,11 @@ export interface StartContext {
   readonly infoHashes: () => Iterable<string>;
 }
 
+export type ContenderProtocol = 'udp' | 'http' | 'https' | 'ws';
+
 export interface Contender {
   readonly name: string;
-  readonly protocols: readonly ('udp' | 'http')[];
+  readonly protocols: readonly ContenderProtocol[];
   /** Stores peers; false for those that only show a limit. */
   readonly isTracker: boolean;
   /** Most peers that it is asked to hold, where more would take too long. */
@@ -111,8 +115,12 @@ export async function startContender(
   const reason = contender.unavailable?.();
   if (reason !== undefined) return reason;
   const port = await freePort();
-  const { command, args, cleanUp } = contender.start({ port, infoHashes });
-  const child = onCore(() => spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+  const { command, args, env, cleanUp } = contender.start({ port, infoHashes });
+  const options: SpawnOptions = {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  };
+  const child = onCore(() => spawn(command, args, options));
   alive.add(child);
   child.once('exit', () => alive.delete(child));
   const running = new RunningContender(contender, port, child, cleanUp);

@@ -25,7 +25,7 @@ export function repository(): string {
   return folder;
 }
 
-function temporaryFolder(name: string): string {
+export function temporaryFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `trackerbt-bench-${name}-`));
 }
 
@@ -83,7 +83,8 @@ const opentracker: Contender = {
 };
 
 /** Its package exports no command, so it is found by its path. */
-const npmTracker = () => join(repository(), 'node_modules', 'bittorrent-tracker', 'bin', 'cmd.js');
+export const npmTracker = () =>
+  join(repository(), 'node_modules', 'bittorrent-tracker', 'bin', 'cmd.js');
 
 const bittorrentTracker: Contender = {
   name: 'bittorrent-tracker',

@@ -6,6 +6,7 @@ import { benchLists } from './lists.js';
 import { sideBySide } from './side-by-side.js';
 import { benchStore } from './store.js';
 import { benchWorkers } from './workers.js';
+import { benchWs } from './ws.js';
 
 const [part = '', ...rest] = process.argv.slice(2);
 if (part === 'store') benchStore();
@@ -14,11 +15,12 @@ else if (part === 'workers') await benchWorkers(rest);
 else if (part === 'cluster') await benchCluster(rest);
 else if (part === 'dns') await benchDns(rest);
 else if (part === 'lists') await benchLists(rest);
+else if (part === 'ws') await benchWs(rest);
 else if (part === '' || part.startsWith('--'))
   await sideBySide(part === '' ? rest : [part, ...rest]);
 else {
   process.stderr.write(
-    `bench: no part '${part}'; there are: cluster, dns, lists, store, sys, workers\n`,
+    `bench: no part '${part}'; there are: cluster, dns, lists, store, sys, workers, ws\n`,
   );
   process.exitCode = 2;
 }

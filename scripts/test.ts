@@ -30,6 +30,7 @@ const PROJECTS = [
   'e2e',
   'dns',
   'cluster',
+  'browser',
   'abuse',
   'abuse-fast',
 ] as const;
@@ -45,6 +46,7 @@ const SYSTEM_COMMANDS: Readonly<Record<string, string>> = {
   openssl: 'openssl',
   dig: 'bind9-dnsutils',
   named: 'bind9',
+  chromium: 'chromium',
 };
 
 /** The same for the module that Debian's own Python must find. */
@@ -192,7 +194,9 @@ function main(): void {
   if (typeof planned === 'string') {
     failures.push(planned);
   } else {
-    const needsPackages = ['e2e', 'dns', 'cluster'].some((name) => planned.projects.includes(name));
+    const needsPackages = ['e2e', 'dns', 'cluster', 'browser'].some((name) =>
+      planned.projects.includes(name),
+    );
     const line = needsPackages ? ensureSystemPackages() : undefined;
     if (line !== undefined) failures.push(`programs are missing; install them with: ${line}`);
     for (const name of planned.checks) add(runCheck(name));

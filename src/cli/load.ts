@@ -1,18 +1,23 @@
 /** `trackerbt load URL`: puts a tracker under load, and shows what it gave. */
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import {
   CONNECTIONS_MAX,
+  isWeb,
   LOAD_DEFAULTS,
   LoadError,
   type LoadOptions,
+  OFFERS_MAX,
   PEERS_MAX,
+  PIPELINE_MAX,
   SOURCES_MAX,
+  WEB_LOAD_DEFAULTS,
 } from '../load/load-options.js';
 import { type LoadProgress, type LoadResult, runLoad } from '../load/run-load.js';
 import { findTarget } from '../load/target.js';
 import { infoHashText } from '../load/torrent-names.js';
 import { UDP_SCRAPE_HASHES_MAX } from '../protocol/udp/request.js';
-import { aligned, printable, urlArgument, wholeNumber } from './tracker-check.js';
+import { aligned, printable, wholeNumber } from './tracker-check.js';
 
 export interface LoadCommandIo {
   readonly stdout: { write(text: string): unknown };
@@ -23,10 +28,13 @@ export interface LoadCommandIo {
   readonly exit?: (code: number) => void;
 }
 
-type LoadFlags = Omit<LoadOptions, 'url' | 'warmUpSeconds' | 'fillSecondsMax' | 'timeoutMs'> & {
+type Named = 'url' | 'warmUpSeconds' | 'fillSecondsMax' | 'timeoutMs' | 'tlsCa';
+type LoadFlags = Omit<LoadOptions, Named> & {
   readonly warmUp: number;
   readonly fillSeconds: number;
   readonly timeout: number;
+  /** A file. */
+  readonly tlsCa?: string;
   readonly json?: true;
   readonly listHashes?: true;
   readonly iOwnThisTarget?: true;
@@ -39,7 +47,7 @@ export function loadCommand(io: LoadCommandIo): Command {
   const share = decimal(0, 1);
   return new Command('load')
     .description('put a tracker of your own under load, and show what it gave')
-    .argument('<URL>', 'udp: or http: announce URL of the tracker', urlArgument)
+    .argument('<URL>', 'udp:, http:, https:, ws: or wss: announce URL of the tracker', announceUrl)
     .option('--torrents <COUNT>', 'swarms', wholeNumber(1, PEERS_MAX), d.torrents)
     .option('--peers <COUNT>', 'peers over all swarms', wholeNumber(1, PEERS_MAX), d.peers)
     .option('--zipf <EXPONENT>', 'how unequal swarms are; 0: not at all', decimal(0, 3), d.zipf)
@@ -71,22 +79,54 @@ export function loadCommand(io: LoadCommandIo): Command {
     .option('--window <COUNT>', 'UDP requests under way', wholeNumber(1, 32_000), d.window)
     .option(
       '--connections <COUNT>',
-      'HTTP connections, a request under way on each',
+      'HTTP connections, a request under way on each; WebSockets',
       wholeNumber(1, CONNECTIONS_MAX),
       d.connections,
     )
     .option('--close', 'a new HTTP connection for each request', d.close)
+    .option('--resume', 'https: with --close: go on with an earlier TLS session', d.resume)
+    .option('--tls-ca <FILE>', 'PEM of the authority that the certificate must come from')
+    .option(
+      '--pipeline <COUNT>',
+      'requests under way on each WebSocket',
+      wholeNumber(1, PIPELINE_MAX),
+      d.pipeline,
+    )
+    .option(
+      '--offers <COUNT>',
+      'offers in an announce over WebSocket',
+      wholeNumber(0, OFFERS_MAX),
+      d.offers,
+    )
     .option('--timeout <SECONDS>', 'give a request up', decimal(0.01, 60), d.timeoutMs / 1000)
     .option('--seed <NUMBER>', 'the same load again', wholeNumber(0, 2 ** 31 - 1), d.seed)
     .option('--portable', "use node's own sockets", d.portable)
     .option('--list-hashes', 'print the info hashes of this load, for an allow list, and end')
     .option('--i-own-this-target', 'a target other than this machine is yours to load')
     .option('--json', 'print JSON')
-    .action(async (url: URL, flags: LoadFlags) => {
+    .addHelpText('after', WEB_HELP)
+    .action(async (url: URL, given: LoadFlags, command: Command) => {
+      const flags = isWeb(url) ? withWebDefaults(given, command) : given;
       const exit = await loadAndReport(url, flags, io);
       if (io.exit === undefined) process.exitCode = exit;
       else io.exit(exit);
     });
+}
+
+const WEB_HELP = `
+For ws: and wss: the defaults are --torrents ${WEB_LOAD_DEFAULTS.torrents} --peers ${WEB_LOAD_DEFAULTS.peers} --connections ${WEB_LOAD_DEFAULTS.connections} --timeout ${WEB_LOAD_DEFAULTS.timeoutMs / 1000}.`;
+
+/** Nobody has thousands of swarms on one WebSocket, so what was not given is other than for UDP. */
+function withWebDefaults(flags: LoadFlags, command: Command): LoadFlags {
+  const d = WEB_LOAD_DEFAULTS;
+  const isDefault = (name: string) => command.getOptionValueSource(name) === 'default';
+  return {
+    ...flags,
+    ...(isDefault('torrents') ? { torrents: d.torrents } : {}),
+    ...(isDefault('peers') ? { peers: d.peers } : {}),
+    ...(isDefault('connections') ? { connections: d.connections } : {}),
+    ...(isDefault('timeout') ? { timeout: d.timeoutMs / 1000 } : {}),
+  };
 }
 
 /** 0: measured. 1: not a single request was answered. 2: cannot be done as asked. */
@@ -125,6 +165,7 @@ function optionsOf(url: URL, flags: LoadFlags): LoadOptions {
     warmUp,
     fillSeconds,
     timeout,
+    tlsCa,
     json: _,
     listHashes: __,
     iOwnThisTarget: ___,
@@ -136,7 +177,19 @@ function optionsOf(url: URL, flags: LoadFlags): LoadOptions {
     warmUpSeconds: warmUp,
     fillSecondsMax: fillSeconds,
     timeoutMs: timeout * 1000,
+    tlsCa: tlsCa === undefined ? '' : readAuthority(tlsCa),
   };
+}
+
+function readAuthority(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new LoadError(`--tls-ca: ${path} cannot be read (${(error as { code?: string }).code})`);
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new LoadError(`--tls-ca: ${path} holds no certificate in PEM`);
 }
 
 /** One line on a terminal, written over and over. */
@@ -159,7 +212,7 @@ class ProgressLine {
 }
 
 function textOf(url: URL, result: LoadResult): string {
-  const { latencyUs: us, fill, errors } = result;
+  const { latencyUs: us, fill, errors, signals } = result;
   const ms = (value: number) => `${(value / 1000).toFixed(2)} ms`;
   const rows = aligned([
     ['tracker', url.href],
@@ -173,7 +226,9 @@ function textOf(url: URL, result: LoadResult): string {
       'reply bytes',
       `${result.replyBytes} (${(result.replyBytes / result.seconds / 1e6).toFixed(1)} MB/s)`,
     ],
-    ['connections', result.connects === 0 ? undefined : result.connects],
+    ['offers', signals && `${signals.offersSent} sent, ${signals.offersReceived} passed on`],
+    ['answers', signals && `${signals.answersSent} sent, ${signals.answersReceived} passed on`],
+    ['connections', result.connects === 0 ? undefined : connectionsOf(result)],
     [
       'latency',
       `mean ${ms(us.mean)}, p50 ${ms(us.p50)}, p90 ${ms(us.p90)}, p99 ${ms(us.p99)}, p99.9 ${ms(us.p999)}, max ${ms(us.max)}`,
@@ -185,9 +240,20 @@ function textOf(url: URL, result: LoadResult): string {
   return failures.length === 0 ? rows : `${rows}errors\n${failures.join('')}`;
 }
 
+function connectionsOf({ connects, resumed }: LoadResult): string {
+  return resumed === 0 ? String(connects) : `${connects} (${resumed} with an earlier TLS session)`;
+}
+
 function jsonOf(url: URL, flags: LoadFlags, result: LoadResult): string {
   const { json: _, ...options } = flags;
   return `${JSON.stringify({ url: url.href, options, result }, null, 2)}\n`;
+}
+
+/** What can be loaded is for `findTarget` to say. */
+function announceUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && url.hostname !== '') return url;
+  throw new InvalidArgumentError('a URL belongs here');
 }
 
 /** A reader of decimal numbers within bounds. */

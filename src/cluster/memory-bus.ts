@@ -54,6 +54,7 @@ export class MemoryBus {
   readonly #confirmMs: number;
   readonly #nodes = new Map<string, MemoryTransport>();
   readonly #groups = new Map<string, number>();
+  readonly #mute = new Set<string>();
   readonly #flights = new FlightQueue();
   #nowMs: number;
   #order = 0;
@@ -81,6 +82,12 @@ export class MemoryBus {
   /** Cuts a node off, or connects it again. */
   setConnected(node: string, connected: boolean): void {
     this.#nodes.get(node)?.setConnected(connected);
+  }
+
+  /** Leaves a node connected, but carries nothing from it or to it, its own words among them. */
+  setMute(node: string, mute: boolean): void {
+    if (mute) this.#mute.add(node);
+    else this.#mute.delete(node);
   }
 
   /** From now on messages pass within a group only. A node in none hears all of its kind. */
@@ -119,7 +126,9 @@ export class MemoryBus {
     const sum = crc32(payload);
     for (const to of this.#nodes.values()) {
       if (!to.hears(subject)) continue;
-      if (this.#groups.get(from.node) !== this.#groups.get(to.node) || !to.connected) {
+      const isApart = this.#groups.get(from.node) !== this.#groups.get(to.node);
+      const isMute = this.#mute.has(from.node) || this.#mute.has(to.node);
+      if (isApart || isMute || !to.connected) {
         this.counts.lost++;
         continue;
       }

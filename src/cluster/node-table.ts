@@ -1,14 +1,16 @@
 /** The other nodes of the cluster, at most so many. */
-
+import type { Hearing } from './hearing.js';
 import { RemoteNode } from './remote-node.js';
 import type { ReplicationContext } from './replication-context.js';
 
 export class NodeTable {
   readonly #context: ReplicationContext;
+  readonly #hearing: Hearing;
   readonly #nodes = new Map<string, RemoteNode>();
 
-  constructor(context: ReplicationContext) {
+  constructor(context: ReplicationContext, { hearing }: { readonly hearing: Hearing }) {
     this.#context = context;
+    this.#hearing = hearing;
   }
 
   get(id: string): RemoteNode | undefined {
@@ -43,11 +45,11 @@ export class NodeTable {
     this.#nodes.delete(id);
   }
 
-  /** Forgets nodes that have been silent for long. */
+  /** Forgets nodes that have been silent for long, while they could have been heard. */
   expire(): void {
-    const { options, nowMs } = this.#context;
+    const { forgetMs } = this.#context.options;
     for (const node of this.#nodes.values()) {
-      if (nowMs - node.heardMs > options.forgetMs) this.#nodes.delete(node.id);
+      if (this.#hearing.silenceMs(node.heardMs) > forgetMs) this.#nodes.delete(node.id);
     }
   }
 

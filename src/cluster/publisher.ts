@@ -18,7 +18,14 @@ import { BatchRing } from './batch-ring.js';
 import type { DownloadLedger } from './download-ledger.js';
 import { SELF_SLOT } from './origins.js';
 import { type ReplicationContext, STAMPS_PER_MS } from './replication-context.js';
+import { UntoldStops } from './untold-stops.js';
 import type { WebPresence } from './web-presence.js';
+
+/** Stops of web peers that are kept back: what a busy tracker has in a minute. */
+const UNTOLD_STOPS_MAX = 4_096;
+
+/** Of a word what is told besides its flags. */
+type ToldWord = Pick<PeerWord, 'stamp' | 'wire'>;
 
 export class Publisher {
   readonly ring: BatchRing;
@@ -36,6 +43,7 @@ export class Publisher {
   #replay: CellWalk | undefined;
   /** Words about web peers were kept back, for a tracker that does not know them. */
   #hasUntold = false;
+  readonly #untoldStops = new UntoldStops({ stopsMax: UNTOLD_STOPS_MAX });
   /** The swarm that a walk is in: words, and where in them. */
   #swarm: Int32Array = new Int32Array(5);
   #swarmAt = 0;
@@ -119,6 +127,8 @@ export class Publisher {
     const flags = recordFlags(change.kind, change.stopped, change.partialSeed, change.completed);
     if (change.kind < WEB_KINDS || this.#mayTellWeb()) {
       this.#add(change.infoHash, 0, flags, change);
+    } else if (change.stopped && !this.#untoldStops.keep(change.infoHash, flags, change)) {
+      this.#context.tally.webStopsForgotten++;
     }
     if (change.download) {
       this.#setDownloads(change.infoHash, 0, this.#ledger.enter(change.infoHash));
@@ -132,7 +142,7 @@ export class Publisher {
     return false;
   }
 
-  #add(words: Int32Array, at: number, flags: number, { stamp, wire }: PeerWord): void {
+  #add(words: Int32Array, at: number, flags: number, { stamp, wire }: ToldWord): void {
     if (this.#encoder.isEmpty) this.#sinceMs = this.#context.nowMs;
     if (this.#encoder.add(words, at, flags, stamp, wire, 0)) return;
     this.#finishBatch();
@@ -195,10 +205,11 @@ export class Publisher {
     if (!this.#replay.step(options.walkPeersPerTick)) this.#replay = undefined;
   }
 
-  /** Everybody knows web peers now: all of this node's are told. */
+  /** Everybody knows web peers now: all of this node's are told, first who left. */
   #tellUntold(): void {
     if (!this.#hasUntold || !this.#presence.mayTell) return;
     this.#hasUntold = false;
+    for (const stop of this.#untoldStops.take()) this.#add(stop.infoHash, 0, stop.flags, stop);
     const own = { origin: SELF_SLOT, families: 'web' } as const;
     this.#replay = new CellWalk(this.#context.means.store, this.#replayVisitor, own);
   }

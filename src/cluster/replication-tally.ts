@@ -27,6 +27,8 @@ export const TALLY_NAMES = [
   'webWordsForged',
   // Kept back while a tracker does not know web peers.
   'webWordsUntold',
+  // Of these stops that found no room to wait: others learn of them by comparing digests.
+  'webStopsForgotten',
   'heartbeats',
   'heartbeatsRefused',
   'inboxDropped',

@@ -24,6 +24,7 @@ import { CountGossip } from './count-gossip.js';
 import { Dialogues } from './dialogues.js';
 import { DownloadLedger } from './download-ledger.js';
 import { GapRepair } from './gap-repair.js';
+import { Hearing } from './hearing.js';
 import { Heartbeats, type OwnState } from './heartbeats.js';
 import { Inbox } from './inbox.js';
 import { NodeTable } from './node-table.js';
@@ -41,10 +42,14 @@ import { WordApplier } from './word-applier.js';
 
 /** Ids that the minder may revoke: beyond them the oldest is forgotten, whose certificate is over. */
 const REVOKED_MAX = 4_096;
-const REMOVAL_PEERS = 4_096;
+/** Peers of a revoked node: looked at under one lock, and how often in one tick. */
+const REMOVAL_PEERS = 512;
+const REMOVAL_SLICES = 8;
+const HEARTBEATS = 'hb.*';
 
 export class Replicator {
   readonly #context: ReplicationContext;
+  readonly #hearing: Hearing;
   readonly #nodes: NodeTable;
   readonly #inbox: Inbox;
   readonly #digest: DigestReader;
@@ -74,7 +79,9 @@ export class Replicator {
     const context = new ReplicationContext(options, means);
     this.#context = context;
     this.#setTime();
-    const nodes = new NodeTable(context);
+    const hearing = new Hearing(context);
+    this.#hearing = hearing;
+    const nodes = new NodeTable(context, { hearing });
     const inbox = new Inbox(context);
     const dialogues = new Dialogues();
     const digest = new DigestReader(means.store.replication!.memory);
@@ -84,7 +91,7 @@ export class Replicator {
     this.#digest = digest;
     this.#requester = requester;
     this.#ledger = new DownloadLedger(context, { gossip: new CountGossip(context, { nodes }) });
-    const presence = new WebPresence(context, { nodes });
+    const presence = new WebPresence(context, { nodes, hearing });
     this.#presence = presence;
     this.#publisher = new Publisher(context, { ledger: this.#ledger, presence });
     this.#resender = new BatchResender(context, this.#publisher);
@@ -138,13 +145,17 @@ export class Replicator {
     const hear = (subject: string, take: (from: string, payload: Uint8Array) => void) => {
       means.transport.subscribe(subject, (actual, payload) => {
         const from = actual.slice(actual.lastIndexOf('.') + 1);
-        if (this.#isStopped || from === options.id || !isNodeId(from)) return;
+        if (this.#isStopped || !isNodeId(from)) return;
+        if (from === options.id) {
+          if (subject === HEARTBEATS) this.#hearing.echoed();
+          return;
+        }
         this.#setTime();
         take(from, payload);
       });
     };
     hear('peers.*', (from, payload) => this.#receiver.take(from, payload, false));
-    hear('hb.*', (from, payload) => this.#takeHeartbeat(from, payload));
+    hear(HEARTBEATS, (from, payload) => this.#takeHeartbeat(from, payload));
     hear(`rep.${options.id}.*`, (from, payload) => this.#post.take(from, payload));
   }
 
@@ -156,6 +167,7 @@ export class Replicator {
     if (this.#isStopped) return false;
     const { options } = this.#context;
     this.#setTime();
+    this.#hearing.update();
     if (this.#presence.update()) this.#webReturn.sweep();
     let hasMore = this.#publisher.step();
     hasMore = this.#applier.step(options.wordsPerTick) || hasMore;
@@ -255,7 +267,8 @@ export class Replicator {
     const removal = this.#removals[0];
     if (removal === undefined) return false;
     const before = removal.removed;
-    const hasMore = removal.step(REMOVAL_PEERS);
+    let hasMore = true;
+    for (let i = 0; i < REMOVAL_SLICES && hasMore; i++) hasMore = removal.step(REMOVAL_PEERS);
     this.#context.tally.revokedPeersRemoved += removal.removed - before;
     if (hasMore) return true;
     this.#removals.shift();

@@ -214,11 +214,10 @@ export class WordApplier {
     if (presence.isOwn(wire, 0)) {
       // Nobody knows better which connections are here.
       if (this.#replica.holds(this.#word)) {
-        // Our clock may have been ahead when the peer left before: its stop beats its return.
-        if (stopped) {
-          this.#clamp();
-          this.#replica.outlive(this.#word);
-        }
+        // Our clock may have been ahead before: what we said then, of a peer that left and came back,
+        // would beat its return.
+        this.#clamp();
+        this.#replica.outlive(this.#word);
         return Applied.same;
       }
       tally.webWordsGone++;

@@ -26,7 +26,12 @@ function complaints(env: Readonly<Record<string, string>>): string {
 
 describe('the settings of HTTPS', () => {
   it('take a certificate from files or from ACME, and none where nothing listens', () => {
-    for (const env of [{}, FILES, ACME]) expect(complaints(env)).toBe('');
+    const more = {
+      TRACKERBT_HTTPS_MORE_CERT_FILES: '/a.pem,/b.pem',
+      TRACKERBT_HTTPS_MORE_KEY_FILES: '/one.key,/one.key',
+    };
+    for (const env of [{}, FILES, ACME, { ...FILES, ...more }, { ...ACME, ...more }])
+      expect(complaints(env)).toBe('');
   });
 
   it.each([
@@ -35,6 +40,20 @@ describe('the settings of HTTPS', () => {
     ['both sources at once', { ...FILES, ...ACME }, /comes from one/],
     ['ACME without a name', { ...ACME, TRACKERBT_HTTPS_ACME_DOMAINS: '' }, /it is empty/],
     ['ACME for an address', { ...ACME, TRACKERBT_HTTPS_ACME_DOMAINS: '192.0.2.1' }, /to be names/],
+    [
+      'more certificates than keys',
+      {
+        ...FILES,
+        TRACKERBT_HTTPS_MORE_CERT_FILES: '/a.pem,/b.pem',
+        TRACKERBT_HTTPS_MORE_KEY_FILES: '/a.key',
+      },
+      /as many/,
+    ],
+    [
+      'more certificates without a listener',
+      { TRACKERBT_HTTPS_MORE_CERT_FILES: '/a.pem', TRACKERBT_HTTPS_MORE_KEY_FILES: '/a.key' },
+      /which https\.moreCertFiles are for/,
+    ],
     ['terms not agreed to', { ...ACME, TRACKERBT_HTTPS_ACME_TERMS_AGREED: 'false' }, /termsAgreed/],
     ['ACME without HTTP', { ...ACME, TRACKERBT_HTTP_LISTEN: 'off' }, /http\.listen/],
     [

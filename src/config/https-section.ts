@@ -38,6 +38,16 @@ export const https = z.strictObject({
     .line('a path', 0, 4_096)
     .default('')
     .describe('Key of the certificate in PEM, without a passphrase, of mode 0600.'),
+  moreCertFiles: leaves
+    .pathList({ mayRepeat: false })
+    .default([])
+    .describe(
+      'Certificates for other names, each as certFile; a client gets the first that has the name it asks for, and else that of certFile.',
+    ),
+  moreKeyFiles: leaves
+    .pathList({ mayRepeat: true })
+    .default([])
+    .describe('Keys of moreCertFiles, in the same order.'),
   connectionsMax: leaves
     .whole(1, 1_000_000)
     .default(20_000)

@@ -192,6 +192,21 @@ export function announcePathList() {
   return expecting(list(item, expects, 1), expects);
 }
 
+/** Paths of files; one may be there several times where `mayRepeat` says so. */
+export function pathList({ mayRepeat }: { readonly mayRepeat: boolean }) {
+  const itemExpects = 'a path, at most 4,096 printable characters';
+  const item = z
+    .string(itemExpects)
+    .min(1, itemExpects)
+    .max(4_096, itemExpects)
+    .refine(isPlainText, itemExpects);
+  const expects = `a list of paths${mayRepeat ? '' : ', each once'}`;
+  return expecting(
+    list(item, expects, 0, () => mayRepeat),
+    expects,
+  );
+}
+
 /** `https://HOST[:PORT]` or with http, in lower case, as browsers send it in `Origin`. */
 export function originList() {
   const itemExpects = 'an origin such as https://example.org or http://localhost:8080';

@@ -61,6 +61,17 @@ export const RELATIONS: readonly Relation[] = [
     },
   },
   {
+    paths: ['https.moreCertFiles', 'https.moreKeyFiles', 'https.listen'],
+    check({ https }) {
+      const { moreCertFiles, moreKeyFiles, listen } = https;
+      if (moreCertFiles.length !== moreKeyFiles.length) {
+        return `expected as many https.moreKeyFiles (${moreKeyFiles.length}) as https.moreCertFiles (${moreCertFiles.length}): they belong together in their order`;
+      }
+      if (moreCertFiles.length === 0 || listen.length > 0) return undefined;
+      return 'expected https.listen, which https.moreCertFiles are for; it is empty';
+    },
+  },
+  {
     paths: [
       'https.acme.directoryUrl',
       'https.acme.domains',

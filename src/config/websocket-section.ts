@@ -13,6 +13,18 @@ export const websocket = z.strictObject({
     .whole(1, 1_000_000)
     .default(50_000)
     .describe('Open WebSockets, all workers together.'),
+  connectionsPerAddressMax: leaves
+    .whole(0, 1_000_000, '; 0 sets no bound')
+    .default(1_000)
+    .describe(
+      'Open WebSockets of one address, or of one IPv6 network (/64); loopback is not counted.',
+    ),
+  workers: leaves
+    .whole(0, 256, '; 0 takes half as many as there are processors')
+    .default(0)
+    .describe(
+      'Threads for WebSockets, HTTPS and unusual HTTP connections beside fast workers; each starts when it is needed.',
+    ),
   intervalSeconds: leaves
     .whole(1, 28_800)
     .default(120)

@@ -92,6 +92,8 @@ export const FrontendCounter = {
   httpsHandshakesRefused: 49,
   /** Handshakes that made room for new ones at the bound. */
   httpsHandshakesEvicted: 50,
+  /** Upgrades refused: too many WebSockets of one address (429). */
+  wsAddressesRefused: 51,
 } as const;
 export type FrontendCounterName = keyof typeof FrontendCounter;
 export type FrontendCounterIndex = (typeof FrontendCounter)[FrontendCounterName];

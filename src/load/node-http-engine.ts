@@ -1,11 +1,18 @@
-/** HTTP requests over `node:http`: for machines where system calls cannot be made directly. */
-import { Agent, get, type RequestOptions } from 'node:http';
+/**
+ * HTTP requests over `node:http`: for machines where system calls cannot be made directly, and over
+ * `node:https`.
+ */
+import { Agent, get as getPlain, type RequestOptions } from 'node:http';
+import { get as getSecure, Agent as SecureAgent } from 'node:https';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { formatAddress } from '../lib/endpoint.js';
 import type { LoadEngine, LoadPhase } from './engine.js';
 import { countPeers, failureText, HTTP_REQUEST_BYTES_MAX, HttpRequestWriter } from './http-wire.js';
-import { LoadError, type LoadOptions } from './load-options.js';
+import { isSecure, LoadError, type LoadOptions } from './load-options.js';
 import type { HttpEngineDependencies } from './sys-http-engine.js';
 import { sourceAddress } from './target.js';
+import { tlsTrust, untrusted } from './tls-trust.js';
 
 const TICK_MS = 10;
 
@@ -17,7 +24,9 @@ export class NodeHttpEngine implements LoadEngine {
   readonly #deps: HttpEngineDependencies;
   readonly #writer: HttpRequestWriter;
   readonly #request = Buffer.alloc(HTTP_REQUEST_BYTES_MAX);
+  /** By source; none where each request gets a plain connection of its own. */
   readonly #agents: readonly Agent[];
+  readonly #get: typeof getPlain;
   readonly #locals: readonly (string | undefined)[];
   #phase: LoadPhase = 'drain';
   #untilMs = 0;
@@ -26,12 +35,20 @@ export class NodeHttpEngine implements LoadEngine {
     this.#options = options;
     this.#deps = deps;
     this.#writer = new HttpRequestWriter(options);
-    const { sources, connections, close } = options;
+    const { sources, connections, close, resume } = options;
     const maxSockets = Math.ceil(connections / sources);
-    this.#agents = Array.from(
-      { length: close ? 0 : sources },
-      () => new Agent({ keepAlive: true, maxSockets }),
-    );
+    if (isSecure(options.url)) {
+      this.#get = getSecure;
+      const tls = { ...tlsTrust(options, deps.target), maxCachedSessions: resume ? 1 : 0 };
+      this.#agents = Array.from({ length: sources }, () => {
+        // With a bound on its sockets an agent keeps them, whatever else it is told.
+        return new SecureAgent({ ...tls, ...(close ? {} : { keepAlive: true, maxSockets }) });
+      });
+    } else {
+      this.#get = getPlain;
+      const agent = () => new Agent({ keepAlive: true, maxSockets });
+      this.#agents = Array.from({ length: close ? 0 : sources }, agent);
+    }
     this.#locals = Array.from({ length: sources }, (_, source) => {
       const local = sourceAddress(deps.target, source);
       return local === undefined ? undefined : formatAddress(local.bytes, 0, 4);
@@ -41,7 +58,10 @@ export class NodeHttpEngine implements LoadEngine {
   async open(limitMs: number): Promise<void> {
     const untilMs = performance.now() + limitMs;
     while (performance.now() < untilMs) {
-      if (await this.#isThere()) return;
+      const failure = await this.#firstFailure();
+      if (failure === undefined) return;
+      const problem = untrusted(failure);
+      if (problem !== undefined) throw problem;
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
     throw new LoadError('no connection can be made: is the tracker running there?');
@@ -62,14 +82,17 @@ export class NodeHttpEngine implements LoadEngine {
     for (const agent of this.#agents) agent.destroy();
   }
 
-  #isThere(): Promise<boolean> {
+  /** Asks something, and says why that failed; undefined when it did not. */
+  #firstFailure(): Promise<string | undefined> {
     const { target } = this.#deps;
+    const to = { host: target.address, port: target.remote.port, path: '/', agent: false as const };
+    const tls = isSecure(this.#options.url) ? tlsTrust(this.#options, target) : {};
     return new Promise((resolve) => {
-      const { port } = target.remote;
-      get({ host: target.address, port, path: '/', agent: false }, (response) => {
+      const request = this.#get({ ...to, ...tls }, (response) => {
         response.resume();
-        resolve(true);
-      }).on('error', () => resolve(false));
+        resolve(undefined);
+      });
+      request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     });
   }
 
@@ -104,7 +127,7 @@ export class NodeHttpEngine implements LoadEngine {
       this.inFlight--;
       this.#ask(source);
     };
-    const request = get(options, (response) => {
+    const request = this.#get(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', (error) => tally.error(error.message));
@@ -114,11 +137,29 @@ export class NodeHttpEngine implements LoadEngine {
       });
       response.on('close', over);
     });
+    request.on('socket', (socket) => this.#countConnection(socket));
     request.on('timeout', () => request.destroy(new Error('timeout')));
     request.on('error', (error: NodeJS.ErrnoException) => {
       tally.error(error.code ?? error.message);
       // Later: a server that refuses everything must not keep this thread from its timers.
       setImmediate(over);
+    });
+  }
+
+  readonly #known = new WeakSet<Socket>();
+
+  #countConnection(socket: Socket): void {
+    const { tally } = this.#deps;
+    if (this.#known.has(socket)) return;
+    this.#known.add(socket);
+    if (!isSecure(this.#options.url)) {
+      tally.connects++;
+      return;
+    }
+    // Both at once, so that the one is a share of the other.
+    socket.once('secureConnect', () => {
+      tally.connects++;
+      if ((socket as TLSSocket).isSessionReused()) tally.resumed++;
     });
   }
 

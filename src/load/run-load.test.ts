@@ -91,10 +91,13 @@ describe.each([
 
 describe('a load that cannot be', () => {
   it.each([
-    ['https://127.0.0.1:1/announce', 'https: cannot be loaded'],
-    ['udp://127.0.0.1', 'needs a port'],
-  ])('%s is refused', async (text, reason) => {
-    const options = { ...optionsFor('udp'), url: new URL(text) };
+    ['ftp://127.0.0.1:1/announce', {}, 'ftp: cannot be loaded'],
+    ['udp://127.0.0.1', {}, 'needs a port'],
+    ['http://127.0.0.1:1', { connections: 10_001 }, '10000 connections are the most for http:'],
+    ['https://127.0.0.1:1', { resume: true }, 'sessions are resumed where https: makes'],
+    ['http://127.0.0.1:1', { resume: true, close: true }, 'sessions are resumed where https:'],
+  ])('%s with %j is refused', async (text, changed, reason) => {
+    const options = { ...optionsFor('udp'), url: new URL(text), ...changed };
     await expect(runLoad(options)).rejects.toThrow(reason);
   });
 

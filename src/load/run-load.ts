@@ -3,11 +3,19 @@ import { loadSys } from '../sys/load-sys.js';
 import { raiseOpenFilesLimit } from '../sys/open-files.js';
 import { Crowd } from './crowd.js';
 import type { LoadEngine, LoadPhase } from './engine.js';
-import { LoadError, type LoadOptions, SOCKET_WINDOW_MAX } from './load-options.js';
+import {
+  HTTP_CONNECTIONS_MAX,
+  isWeb,
+  LoadError,
+  type LoadOptions,
+  SOCKET_WINDOW_MAX,
+} from './load-options.js';
 import { NodeHttpEngine } from './node-http-engine.js';
 import { NodeUdpEngine } from './node-udp-engine.js';
-import { SysHttpEngine } from './sys-http-engine.js';
+import { NodeWebEngine } from './node-web-engine.js';
+import { type HttpEngineDependencies, SysHttpEngine } from './sys-http-engine.js';
 import { SysUdpEngine } from './sys-udp-engine.js';
+import { SysWebEngine } from './sys-web-engine.js';
 import { type LoadReport, Tally } from './tally.js';
 import { findTarget, type LoadTarget } from './target.js';
 
@@ -49,7 +57,8 @@ export interface LoadResult extends LoadReport {
 export async function runLoad(given: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> {
   const target = await findTarget(given.url);
   const options = fittedTo(given, target);
-  const crowd = new Crowd(options, hooks.torrentOf);
+  const sources = isWeb(options.url) ? options.connections : options.sources;
+  const crowd = new Crowd({ ...options, sources }, hooks.torrentOf);
   const tally = new Tally();
   const engine = makeEngine(options, { target, crowd, tally });
   try {
@@ -67,7 +76,7 @@ export async function runLoad(given: LoadOptions, hooks: LoadHooks = {}): Promis
     hooks.onMeasure?.('start');
     const seconds = await run.step('measuring', 'mix', options.seconds);
     hooks.onMeasure?.('end');
-    const report = tally.report(seconds);
+    const report = tally.report(seconds, isWeb(options.url));
     await engine.work('drain', performance.now() + DRAIN_MS_MAX);
     return { ...report, engine: engine.kind, fill };
   } finally {
@@ -77,32 +86,41 @@ export async function runLoad(given: LoadOptions, hooks: LoadHooks = {}): Promis
 
 /** Options as this target can be served with them. */
 function fittedTo(options: LoadOptions, target: LoadTarget): LoadOptions {
-  const isUdp = options.url.protocol === 'udp:';
-  // Elsewhere than on loopback there is one source address: HTTP needs no more than one.
-  const isVaried = isUdp || (target.isLoopback && target.remote.family === 4);
-  let sources = isVaried ? options.sources : 1;
-  if (!isUdp) sources = Math.min(sources, options.connections);
-  sources = Math.min(sources, options.peers);
-  const window = Math.min(Math.max(options.window, sources), sources * SOCKET_WINDOW_MAX);
+  const { url } = options;
   if (options.peers < options.torrents) {
     throw new LoadError('each torrent has one peer at least: raise the peers');
   }
-  return { ...options, sources, window };
+  if (!isWeb(url) && options.connections > HTTP_CONNECTIONS_MAX) {
+    throw new LoadError(`${HTTP_CONNECTIONS_MAX} connections are the most for ${url.protocol}`);
+  }
+  if (options.resume && !(url.protocol === 'https:' && options.close)) {
+    throw new LoadError('sessions are resumed where https: makes a connection for each request');
+  }
+  const isUdp = url.protocol === 'udp:';
+  // A connection without a peer would have nothing to say.
+  const connections = Math.min(options.connections, options.peers);
+  // Elsewhere than on loopback there is one source address: HTTP needs no more than one.
+  const isVaried = isUdp || (target.isLoopback && target.remote.family === 4);
+  let sources = isVaried ? options.sources : 1;
+  if (!isUdp) sources = Math.min(sources, connections);
+  sources = Math.min(sources, options.peers);
+  const window = Math.min(Math.max(options.window, sources), sources * SOCKET_WINDOW_MAX);
+  return { ...options, connections, sources, window };
 }
 
-function makeEngine(
-  options: LoadOptions,
-  deps: { target: LoadTarget; crowd: Crowd; tally: Tally },
-): LoadEngine {
-  const isUdp = options.url.protocol === 'udp:';
+function makeEngine(options: LoadOptions, deps: HttpEngineDependencies): LoadEngine {
+  const { url } = options;
+  const isUdp = url.protocol === 'udp:';
   const loaded = options.portable ? undefined : loadSys();
   if (loaded?.ok) {
     raiseOpenFilesLimit(loaded.sys);
-    return isUdp
-      ? new SysUdpEngine(loaded.sys, options, deps)
-      : new SysHttpEngine(loaded.sys, options, deps);
+    // TLS is node's own.
+    if (isUdp) return new SysUdpEngine(loaded.sys, options, deps);
+    if (url.protocol === 'http:') return new SysHttpEngine(loaded.sys, options, deps);
+    if (url.protocol === 'ws:') return new SysWebEngine(loaded.sys, options, deps);
   }
-  return isUdp ? new NodeUdpEngine(options, deps) : new NodeHttpEngine(options, deps);
+  if (isUdp) return new NodeUdpEngine(options, deps);
+  return isWeb(url) ? new NodeWebEngine(options, deps) : new NodeHttpEngine(options, deps);
 }
 
 /** Steps of a load, cut into slices so that signals and timers get their turn. */

@@ -1,28 +1,7 @@
-/**
- * HTTP requests over many connections in the calling thread's own loop, one under way on each.
- *
- * A finished connection is closed with a reset, which leaves nothing behind (TIME_WAIT) on either
- * side: a load of tens of thousands of connections a second would run out of ports otherwise.
- */
-import { Endpoint } from '../lib/endpoint.js';
+/** HTTP requests over many connections in the calling thread's own loop, one under way on each. */
 import { Epoll } from '../sys/epoll.js';
-import {
-  AF_INET,
-  AF_INET6,
-  EAGAIN,
-  EINPROGRESS,
-  EPOLLIN,
-  EPOLLOUT,
-  IP_BIND_ADDRESS_NO_PORT,
-  IPPROTO_IP,
-  MSG_NOSIGNAL,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-} from '../sys/linux.js';
+import { EAGAIN, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../sys/linux.js';
 import { PinnedMemory } from '../sys/pinned-memory.js';
-import { setResetOnClose } from '../sys/socket.js';
-import { SocketAddress } from '../sys/socket-address.js';
 import type { Sys } from '../sys/sys.js';
 import { errorName } from '../sys/sys-error.js';
 import type { Crowd } from './crowd.js';
@@ -34,9 +13,10 @@ import {
   HttpReplyHead,
   HttpRequestWriter,
 } from './http-wire.js';
-import { LoadError, type LoadOptions } from './load-options.js';
+import type { LoadOptions } from './load-options.js';
+import { SysDialer } from './sys-dialer.js';
 import type { Tally } from './tally.js';
-import { type LoadTarget, sourceAddress } from './target.js';
+import type { LoadTarget } from './target.js';
 
 /** Room for the head and the body of a reply; a longer body is counted and thrown away. */
 const REPLY_BYTES = 16_384;
@@ -68,11 +48,8 @@ export class SysHttpEngine implements LoadEngine {
   readonly #epoll: Epoll;
   readonly #writer: HttpRequestWriter;
   readonly #head = new HttpReplyHead();
-  readonly #remote: SocketAddress;
-  readonly #domain: number;
-  readonly #locals: readonly (SocketAddress | undefined)[];
+  readonly #dialer: SysDialer;
   readonly #request: PinnedMemory;
-  readonly #linger: PinnedMemory;
   readonly #replies: PinnedMemory;
   readonly #replyViews: readonly Uint8Array[];
   /** By connection: descriptor, state, bytes that came, bytes that will have come (0: unknown). */
@@ -99,14 +76,8 @@ export class SysHttpEngine implements LoadEngine {
     this.#tally = deps.tally;
     this.#epoll = new Epoll(sys, EVENTS_MAX);
     this.#writer = new HttpRequestWriter(options);
-    this.#remote = new SocketAddress(sys).set(deps.target.remote);
-    this.#domain = deps.target.remote.family === 4 ? AF_INET : AF_INET6;
-    this.#locals = Array.from({ length: sources }, (_, source) => {
-      const local = sourceAddress(deps.target, source);
-      return local === undefined ? undefined : new SocketAddress(sys).set(local);
-    });
+    this.#dialer = new SysDialer(sys, deps.target, sources);
     this.#request = new PinnedMemory(sys, HTTP_REQUEST_BYTES_MAX);
-    this.#linger = new PinnedMemory(sys, 8);
     this.#replies = new PinnedMemory(sys, connections * REPLY_STRIDE);
     this.#replyViews = Array.from({ length: connections }, (_, i) =>
       this.#replies.bytes.subarray(i * REPLY_STRIDE, i * REPLY_STRIDE + REPLY_BYTES),
@@ -126,22 +97,7 @@ export class SysHttpEngine implements LoadEngine {
   }
 
   async open(limitMs: number): Promise<void> {
-    const untilMs = performance.now() + limitMs;
-    while (performance.now() < untilMs) {
-      const fd = this.#connect(0);
-      if (fd >= 0) {
-        const epoll = new Epoll(this.#sys, 1);
-        epoll.add(fd, EPOLLOUT, 0);
-        epoll.wait(WAIT_MS);
-        epoll.close();
-        const name = new SocketAddress(this.#sys);
-        const isOpen = this.#sys.getpeername(fd, name.address, name.lengthAddress()) === 0;
-        this.#sys.close(fd);
-        if (isOpen && name.read(new Endpoint())) return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
-    }
-    throw new LoadError('no connection can be made: is the tracker running there?');
+    await this.#dialer.waitForTarget(limitMs);
   }
 
   async work(phase: LoadPhase, untilMs: number): Promise<void> {
@@ -193,7 +149,7 @@ export class SysHttpEngine implements LoadEngine {
     this.inFlight++;
     let isNew = false;
     if (this.#states[connection] === State.closed) {
-      const fd = this.#connect(source);
+      const fd = this.#dialer.connect(source);
       if (fd < 0) {
         this.#fail(connection, errorName(-fd));
         return;
@@ -228,24 +184,6 @@ export class SysHttpEngine implements LoadEngine {
     }
     this.#states[connection] = State.waiting;
     this.#epoll.modify(fd, EPOLLIN, connection);
-  }
-
-  /** A connection to the target, perhaps on its way still, or a negative errno. */
-  #connect(source: number): number {
-    const sys = this.#sys;
-    const fd = sys.socket(this.#domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return fd;
-    setResetOnClose(sys, fd, this.#linger);
-    const local = this.#locals[source];
-    // The first source is the one that the system takes by itself.
-    if (local !== undefined && source > 0) {
-      sys.setOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-      sys.bind(fd, local.address, local.length);
-    }
-    const result = sys.connect(fd, this.#remote.address, this.#remote.length);
-    if (result === 0 || result === -EINPROGRESS) return fd;
-    sys.close(fd);
-    return result;
   }
 
   /** Takes what came; true when the connection may ask again. */

@@ -12,6 +12,8 @@ describe('Tally', () => {
       peersPerReply: undefined,
       replyBytes: 0,
       connects: 0,
+      resumed: 0,
+      signals: undefined,
       errors: {},
       latencyUs: { mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 },
     });
@@ -32,9 +34,12 @@ describe('Tally', () => {
     for (const ms of [-1, 0, 1e-9, 1e12]) tally.latency(ms);
     expect(tally.report(1).latencyUs.p50).toBeGreaterThan(0);
     tally.announces = 3;
+    tally.resumed = 1;
+    tally.offersSent = 2;
+    tally.answersReceived = 1;
     tally.error('x');
     tally.reset();
-    expect(tally.report(1)).toEqual(new Tally().report(1));
+    expect(tally.report(1, true)).toEqual(new Tally().report(1, true));
     expect(tally.failed).toBe(0);
   });
 

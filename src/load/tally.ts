@@ -5,6 +5,15 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 const TEXTS_MAX = 20;
 const LATENCY_US_MAX = 60_000_000;
 
+/** What went through a tracker from one peer to another (WebSocket). */
+export interface Signals {
+  /** Offers in announces, and those that came to the peers which they were passed on to. */
+  readonly offersSent: number;
+  readonly offersReceived: number;
+  readonly answersSent: number;
+  readonly answersReceived: number;
+}
+
 /** Microseconds. */
 export interface Latency {
   readonly mean: number;
@@ -23,10 +32,14 @@ export interface LoadReport {
   readonly scrapes: number;
   /** Peers in an average announce reply; undefined without announces. */
   readonly peersPerReply: number | undefined;
-  /** Bytes of replies: payload of UDP, headers and body of HTTP. */
+  /** Bytes of replies: payload of UDP and of WebSockets, headers and body of HTTP. */
   readonly replyBytes: number;
-  /** Connections made while measuring (HTTP). */
+  /** Connections made while measuring (HTTP, WebSocket). */
   readonly connects: number;
+  /** Of those over TLS, how many went on with a session of before. */
+  readonly resumed: number;
+  /** Undefined but for WebSockets. */
+  readonly signals: Signals | undefined;
   /** By kind: `timeout`, `refused`, `failure: text`, ... */
   readonly errors: Readonly<Record<string, number>>;
   readonly latencyUs: Latency;
@@ -37,6 +50,11 @@ export class Tally {
   scrapes = 0;
   replyBytes = 0;
   connects = 0;
+  resumed = 0;
+  offersSent = 0;
+  offersReceived = 0;
+  answersSent = 0;
+  answersReceived = 0;
   /** Peers counted, and the announce replies that they were counted in. */
   peers = 0;
   peerReplies = 0;
@@ -78,13 +96,21 @@ export class Tally {
     this.scrapes = 0;
     this.replyBytes = 0;
     this.connects = 0;
+    this.resumed = 0;
+    this.offersSent = 0;
+    this.offersReceived = 0;
+    this.answersSent = 0;
+    this.answersReceived = 0;
     this.peers = 0;
     this.peerReplies = 0;
     this.#errors.clear();
     this.#histogram.reset();
   }
 
-  report(seconds: number): LoadReport {
+  /** `hasSignals`: the load was one of WebSockets. */
+  report(seconds: number, hasSignals = false): LoadReport {
+    const { offersSent, offersReceived, answersSent, answersReceived } = this;
+    const signals = { offersSent, offersReceived, answersSent, answersReceived };
     const histogram = this.#histogram;
     const isEmpty = histogram.count === 0;
     const at = (percentile: number) => (isEmpty ? 0 : histogram.percentile(percentile));
@@ -97,6 +123,8 @@ export class Tally {
       peersPerReply: this.peerReplies === 0 ? undefined : this.peers / this.peerReplies,
       replyBytes: this.replyBytes,
       connects: this.connects,
+      resumed: this.resumed,
+      signals: hasSignals ? signals : undefined,
       errors: Object.fromEntries(this.#errors),
       latencyUs: {
         mean: isEmpty ? 0 : Math.round(histogram.mean),

@@ -10,12 +10,24 @@ export interface LoadTarget {
   readonly isLoopback: boolean;
 }
 
+/** Ports where the URL names none; 0: it has to. */
+const PORTS: Readonly<Record<string, number>> = {
+  'udp:': 0,
+  'http:': 80,
+  'https:': 443,
+  'ws:': 80,
+  'wss:': 443,
+};
+
 /** Rejects with a `LoadError`. */
 export async function findTarget(url: URL): Promise<LoadTarget> {
-  if (url.protocol !== 'udp:' && url.protocol !== 'http:') {
-    throw new LoadError(`${url.protocol} cannot be loaded: give a udp: or http: URL`);
+  const usual = PORTS[url.protocol];
+  if (usual === undefined) {
+    throw new LoadError(
+      `${url.protocol} cannot be loaded: give a udp:, http:, https:, ws: or wss: URL`,
+    );
   }
-  const port = url.port === '' && url.protocol === 'http:' ? 80 : Number(url.port);
+  const port = url.port === '' ? usual : Number(url.port);
   if (port === 0) throw new LoadError('the URL needs a port');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   let address: string;

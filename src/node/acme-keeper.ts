@@ -12,10 +12,11 @@
  */
 import { X509Certificate } from 'node:crypto';
 import acme from 'acme-client';
+import { tlsIdentity } from '../frontend/tls/tls-identity.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
-import type { AcmePaths } from './acme-paths.js';
+import { type AcmePaths, prepareAcmeFolder } from './acme-paths.js';
 
 export interface AcmeKeeperOptions {
   readonly directoryUrl: string;
@@ -61,6 +62,7 @@ export class AcmeKeeper {
    * PrivateFileError when what is kept cannot be read.
    */
   async start(): Promise<void> {
+    prepareAcmeFolder(this.#options.paths);
     await this.#accountKey();
     this.#schedule(this.#waitMs());
   }
@@ -87,11 +89,8 @@ export class AcmeKeeper {
         return;
       }
       await this.#order();
-      const renewMs = this.#waitMs();
-      // Another order at once would bring another such, until the authority has enough of us.
-      if (renewMs === 0) throw new Error('what came is not good here: look at names and clock');
       this.#failures = 0;
-      this.#schedule(renewMs);
+      this.#schedule(this.#waitMs());
     } catch (error) {
       if (this.#isStopped) return;
       const waitMs = Math.min(RETRY_MS * 2 ** this.#failures++, RETRY_MAX_MS);
@@ -109,12 +108,15 @@ export class AcmeKeeper {
   #waitMs(): number {
     const text = readPrivateFile(this.#options.paths.certFile);
     if (text === undefined) return 0;
-    let certificate: X509Certificate;
     try {
-      certificate = new X509Certificate(text);
+      return this.#lifeMs(new X509Certificate(text));
     } catch {
       return 0;
     }
+  }
+
+  /** The same for a certificate. */
+  #lifeMs(certificate: X509Certificate): number {
     const isForAll = this.#options.domains.every((name) => certificate.checkHost(name));
     if (!isForAll) return 0;
     const fromMs = Date.parse(certificate.validFrom);
@@ -150,7 +152,12 @@ export class AcmeKeeper {
     });
     if (this.#isStopped) return;
     // What cannot be used must not take the place of what can.
+    tlsIdentity(chain, key.toString());
     const certificate = new X509Certificate(chain);
+    // Another order at once would bring another such, until the authority has enough of us.
+    if (this.#lifeMs(certificate) === 0) {
+      throw new Error('what came is not good here: look at names and clock');
+    }
     writePrivateFile(paths.certFile, `${key.toString()}\n${chain}`);
     const fields = { domains: domains.join(' '), until: certificate.validTo };
     this.#dependencies.logger.info(fields, 'a certificate came by ACME');

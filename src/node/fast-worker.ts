@@ -3,7 +3,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { FrontendCounters } from '../frontend/counters.js';
 import { FastHttp } from '../frontend/fast/fast-http.js';
 import { FastUdp } from '../frontend/fast/fast-udp.js';
-import { HandOverGate } from '../frontend/fast/hand-over-gate.js';
+import { HandOverGate, type HandOverWay } from '../frontend/fast/hand-over-gate.js';
 import { SocketLoop } from '../frontend/fast/socket-loop.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import type { BindAddress } from '../frontend/listen-address.js';
@@ -15,7 +15,7 @@ import { scopeOf } from '../sys/socket-address.js';
 import type { Sys } from '../sys/sys.js';
 import { ChallengeHead } from './challenge-handler.js';
 import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
-import type { FastTask } from './task.js';
+import type { FastTask, HandOverWayEnd } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
 /** Connections that may be in the middle of a request or a reply, 64 KiB each when used. */
@@ -41,17 +41,10 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
     { sys, loop, handler: createUdpHandler(task, tracker), counters },
   );
   const proxies = new CidrSet(task.trustedProxies);
-  let saidHandOver = false;
   const handOver = new HandOverGate(
     { pendingMax: task.handOverPendingMax, perAddressPerSecondMax: task.handOverPerAddress },
     {
-      post: (message) => {
-        // What is posted waits at the port for the thread that takes it, which may not run yet.
-        task.handOver.port.postMessage(message, [message.bytes.buffer]);
-        if (!saidHandOver) context.send({ type: 'handOver' });
-        saidHandOver = true;
-      },
-      pending: new Int32Array(task.handOver.pending),
+      ways: task.handOver.map((end) => handOverWay(end, context)),
       isNeverPlain: (source) => task.proxyProtocol && proxies.has(source),
       nowMs: () => performance.now(),
     },
@@ -88,7 +81,25 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
   loop.run();
   http.close();
   loop.close();
-  task.handOver.port.close();
+  for (const { port: way } of task.handOver) way.close();
+}
+
+function handOverWay(
+  { port, pending, worker, frontendCounts }: HandOverWayEnd,
+  context: WorkerContext,
+): HandOverWay {
+  const counters = new FrontendCounters(frontendCounts);
+  let saidSo = false;
+  return {
+    post: (message) => {
+      // What is posted waits at the port for the thread that takes it, which may not run yet.
+      port.postMessage(message, [message.bytes.buffer]);
+      if (!saidSo) context.send({ type: 'handOver', worker });
+      saidSo = true;
+    },
+    pending: new Int32Array(pending),
+    open: () => counters.get('httpConnectionsOpen') + counters.get('wsConnectionsOpen'),
+  };
 }
 
 function localOf(sys: Sys, { address, port }: BindAddress): { local: Endpoint; scope?: number } {

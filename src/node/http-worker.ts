@@ -8,6 +8,7 @@ import {
   type ProxyTrust,
 } from '../frontend/http/portable-http.js';
 import { TlsDoor } from '../frontend/tls/tls-door.js';
+import type { TlsIdentity } from '../frontend/tls/tls-identity.js';
 import { CidrSet } from '../lib/cidr-set.js';
 import type { Endpoint } from '../lib/endpoint.js';
 import { decodeProxyHeader } from '../protocol/proxy/proxy-header.js';
@@ -44,8 +45,9 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
   return {
     hear: (message) => {
       webSockets?.hear(message);
-      if (message.type === 'reload') secure?.files.look(true);
-      else if (message.type === 'challenges') challenges?.set(message.answers);
+      if (message.type === 'reload') {
+        for (const files of secure?.files ?? []) files.look(true);
+      } else if (message.type === 'challenges') challenges?.set(message.answers);
       else if (message.type === 'adopt') {
         adopted.push(...message.ends);
         for (const end of message.ends) adoptFrom(end, frontend);
@@ -53,7 +55,7 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
     },
     stop: async () => {
       for (const { port } of adopted) port.close();
-      secure?.files.stop();
+      for (const files of secure?.files ?? []) files.stop();
       await Promise.all([webSockets?.stop(), frontend.stop(), secure?.frontend.stop()]);
     },
   };
@@ -64,17 +66,18 @@ function createHttps(
   task: HttpsTask,
   dependencies: PortableHttpDependencies & { readonly counters: FrontendCounters },
   context: WorkerContext,
-): { readonly frontend: PortableHttp; readonly files: TlsFiles } {
-  const { listen, shared, limits, certFile, keyFile, mayBeMissing } = task;
+): { readonly frontend: PortableHttp; readonly files: readonly TlsFiles[] } {
+  const { listen, shared, limits, certFile, keyFile, mayBeMissing, more } = task;
   const door = new TlsDoor<HttpConnection>(
-    { ...task, handshakeGraceMs: limits.halfOpenGraceMs },
+    { ...task, handshakeGraceMs: limits.halfOpenGraceMs, isForMore: more.length > 0 },
     dependencies.counters,
   );
-  const files = new TlsFiles(
-    { certFile, keyFile, mayBeMissing },
-    { use: (identity) => door.use(identity), log: context.log, now: () => Date.now() },
-  );
-  files.start();
+  const others = more.map((pair) => ({ ...pair, mayBeMissing: false }));
+  const files = [{ certFile, keyFile, mayBeMissing }, ...others].map((pair, place) => {
+    const use = (identity: TlsIdentity) => door.use(identity, place);
+    return new TlsFiles(pair, { use, log: context.log, now: () => Date.now() });
+  });
+  for (const each of files) each.start();
   const frontend = new PortableHttp({ listen, shared, limits }, { ...dependencies, tls: door });
   return { frontend, files };
 }

@@ -11,8 +11,8 @@ export type WorkerMessage =
   | { readonly type: 'started'; readonly started: Started }
   | { readonly type: 'log'; readonly line: LogLine }
   | { readonly type: 'saved'; readonly report: SaveReport }
-  /** From a fast worker, once: a connection waits for the portable HTTP worker. */
-  | { readonly type: 'handOver' }
+  /** From a fast worker, once for each: a connection waits for that portable HTTP worker. */
+  | { readonly type: 'handOver'; readonly worker: string }
   /** From the cluster worker: each second, and when it has caught up. */
   | { readonly type: 'cluster'; readonly report: ClusterReport }
   /** Did what `stop` asks for; the thread ends by itself. */

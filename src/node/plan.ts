@@ -9,6 +9,7 @@ import type { BindAddress, ListenAddress } from '../frontend/listen-address.js';
 import { reserveAddresses } from '../frontend/port-probe.js';
 import { reusePortSupported } from '../frontend/reuse-port.js';
 import { TICKET_SECRET_BYTES } from '../frontend/tls/ticket-keys.js';
+import { createAddressCounts } from '../frontend/websocket/address-counts.js';
 import { assert } from '../lib/assert.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { TRACKER_COUNTER_BYTES } from '../tracker/counters.js';
@@ -43,6 +44,11 @@ export interface PlanInputs {
   readonly origin: WebOrigin;
 }
 
+interface SocketInputs extends PlanInputs {
+  /** WebSockets by address, one for all threads. */
+  readonly addresses: SharedArrayBuffer;
+}
+
 /** How sockets are driven. */
 export type Io = 'fast' | 'portable';
 
@@ -58,10 +64,19 @@ export function socketWorkers(configured: number, io: Io, canShare = reusePortSu
   return io === 'fast' ? processors : Math.max(1, Math.floor(processors / 2));
 }
 
+/**
+ * HTTP workers beside fast ones. Browsers' clients cost far more than others, so by default half as
+ * many as there are processors; a thread is only started when there is something for it to do.
+ */
+export function webWorkers(configured: number): number {
+  return configured > 0 ? configured : Math.max(1, Math.floor(availableParallelism() / 2));
+}
+
 /** The highest number that a thread of such a tracker can have. */
-export function threadsMax(configured: number, io: Io): number {
-  // A UDP and an HTTP worker each on the portable path, one HTTP worker for all on the fast one.
-  return FIRST_SOCKET_THREAD + 2 * socketWorkers(configured, io);
+export function threadsMax({ workers, websocket }: Config, io: Io): number {
+  const count = socketWorkers(workers, io);
+  // A UDP and an HTTP worker each on the portable path.
+  return FIRST_SOCKET_THREAD + count + (io === 'fast' ? webWorkers(websocket.workers) : count);
 }
 
 export function keeperTask({ config, memory, snapshotPath }: PlanInputs): KeeperTask {
@@ -84,11 +99,12 @@ export function keeperTask({ config, memory, snapshotPath }: PlanInputs): Keeper
  */
 export async function socketTasks(inputs: PlanInputs, io: Io): Promise<SocketWorkerTask[]> {
   const count = socketWorkers(inputs.config.workers, io);
-  const tasks = await (io === 'fast' ? fastTasks(inputs, count) : portableTasks(inputs, count));
+  const all: SocketInputs = { ...inputs, addresses: createAddressCounts() };
+  const tasks = await (io === 'fast' ? fastTasks(all, count) : portableTasks(all, count));
   return tasks.map((task, i) => ({ ...task, thread: FIRST_SOCKET_THREAD + i }));
 }
 
-async function portableTasks(inputs: PlanInputs, count: number): Promise<SocketWorkerTask[]> {
+async function portableTasks(inputs: SocketInputs, count: number): Promise<SocketWorkerTask[]> {
   const { config } = inputs;
   const shared = count > 1;
   const udp = shared ? await reserve('udp', config.udp.listen) : parse(config.udp.listen);
@@ -107,20 +123,24 @@ async function portableTasks(inputs: PlanInputs, count: number): Promise<SocketW
 }
 
 /**
- * Fast workers for both protocols, and one portable HTTP worker for what they do not serve
- * (`takesHandOvers`).
+ * Fast workers for both protocols, and portable HTTP workers for what they do not serve: each of those
+ * takes connections from each of the fast ones.
  */
-async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorkerTask[]> {
+async function fastTasks(inputs: SocketInputs, count: number): Promise<SocketWorkerTask[]> {
   const { config, keyRing } = inputs;
   const udp = await reserve('udp', config.udp.listen);
   const http = await reserve('http', config.http.listen);
+  const webs = await handOverTasks(inputs);
   const tasks: SocketWorkerTask[] = [];
-  const adopt: HandOverEnd[] = [];
+  const adopts = webs.map((): HandOverEnd[] => []);
   const connectionsOpen = new SharedArrayBuffer(4);
   for (let i = 1; i <= count; i++) {
-    const { port1, port2 } = new MessageChannel();
-    const pending = new SharedArrayBuffer(4);
-    adopt.push({ port: port2, pending });
+    const handOver = webs.map(({ name, frontendCounts }, web) => {
+      const { port1, port2 } = new MessageChannel();
+      const pending = new SharedArrayBuffer(4);
+      adopts[web].push({ port: port2, pending });
+      return { port: port1, pending, worker: name, frontendCounts };
+    });
     tasks.push({
       ...socketTask(inputs, `fast-${i}`),
       ...httpSettings(config, 1),
@@ -129,15 +149,25 @@ async function fastTasks(inputs: PlanInputs, count: number): Promise<SocketWorke
       receiveBufferBytes: config.udp.receiveBufferBytes,
       udp,
       http,
-      handOver: { port: port1, pending },
+      handOver,
       handOverPendingMax: config.http.handOverPendingMax,
       handOverPerAddress: config.http.handOverPerAddress,
       connectionsOpen,
     });
   }
-  const https = secured(await httpsTask(inputs, 1));
-  tasks.push({ ...httpTask(inputs, 'http-1', 1), ...https, adopt, listen: [], shared: false });
-  return tasks;
+  return [...tasks, ...webs.map((task, web) => ({ ...task, adopt: adopts[web] }))];
+}
+
+/** The HTTP workers beside fast ones, but for where their connections come from. */
+async function handOverTasks(inputs: SocketInputs): Promise<HttpTask[]> {
+  const count = webWorkers(inputs.config.websocket.workers);
+  // Where a port cannot be shared, one of them serves HTTPS alone.
+  const secureCount = reusePortSupported() ? count : 1;
+  const https = secured(await httpsTask(inputs, secureCount));
+  return Array.from({ length: count }, (_, i) => {
+    const task = { ...httpTask(inputs, `http-${i + 1}`, count), listen: [], shared: false };
+    return i < secureCount ? { ...task, ...https } : task;
+  });
 }
 
 /** What HTTPS needs, which a portable HTTP worker serves on either path. */
@@ -157,6 +187,10 @@ async function httpsTask({ config }: PlanInputs, workers: number): Promise<Https
     handshakeTimeoutMs: https.handshakeSeconds * 1000,
     certFile,
     keyFile,
+    more: https.moreCertFiles.map((file, i) => ({
+      certFile: file,
+      keyFile: https.moreKeyFiles[i],
+    })),
     mayBeMissing: usesAcme,
     ticketSecret: randomBytes(TICKET_SECRET_BYTES),
     ticketStartMs: Date.now(),
@@ -167,7 +201,7 @@ function secured(https: HttpsTask | undefined): { readonly https?: HttpsTask } {
   return https === undefined ? {} : { https };
 }
 
-/** True for the worker that has nothing to do until a fast one hands over a connection. */
+/** True for a worker that has nothing to do until a fast one hands over a connection. */
 export function isIdleAtFirst(task: WorkerTask): task is HttpTask {
   return task.kind === 'http' && task.adopt.length > 0 && task.https === undefined;
 }
@@ -223,13 +257,13 @@ function udpTask(inputs: PlanInputs, name: string): Omit<UdpTask, 'listen' | 'sh
 }
 
 function httpTask(
-  inputs: PlanInputs,
+  inputs: SocketInputs,
   name: string,
   workers: number,
 ): Omit<HttpTask, 'listen' | 'shared'> {
-  const { config, origin } = inputs;
+  const { config } = inputs;
   const settings = httpSettings(config, workers);
-  const webSockets = webSocketSettings(config, origin, workers);
+  const webSockets = webSocketSettings(config, inputs, workers);
   const own = { adopt: [], webSockets };
   return { ...socketTask(inputs, name), ...settings, kind: 'http', ...own };
 }

@@ -17,13 +17,17 @@ import {
   SIGNAL_TO,
   type Signal,
 } from '../protocol/cluster/signal.js';
-import { writeBinaryText } from '../protocol/webtorrent/binary-text.js';
-import { WEB_WIRE_BYTES, webConnection, webEpochOf, webNode } from '../swarm/web-wire.js';
+import { readBinaryText, writeBinaryText } from '../protocol/webtorrent/binary-text.js';
+import { WEB_WIRE_BYTES, webConnection, writeWebWire } from '../swarm/web-wire.js';
 import { TrackerCounter } from '../tracker/counters.js';
 import { isSoundSignal, type WebHandler } from '../tracker/web-handler.js';
 import { threadOf, type WebOrigin } from '../tracker/web-voice.js';
 import { CLUSTER_THREAD } from './plan.js';
 import { type SignalEnd, SignalPort } from './signal-end.js';
+
+/** Where node and epoch stand in a wire (web-wire.ts). */
+const WEB_NODE_BYTES = 8;
+const WEB_EPOCH_AT = 12;
 
 export interface SignalRouterOptions {
   readonly origin: WebOrigin;
@@ -31,7 +35,10 @@ export interface SignalRouterOptions {
 }
 
 export class SignalRouter {
-  readonly #options: SignalRouterOptions;
+  readonly #thread: number;
+  /** This process, as the wires of its web peers have it: binary texts. */
+  readonly #node: string;
+  readonly #epoch: string;
   readonly #counts: Float64Array;
   readonly #handler: () => WebHandler;
   readonly #ports = new Map<number, SignalPort>();
@@ -42,26 +49,30 @@ export class SignalRouter {
     options: SignalRouterOptions,
     { handler, counts }: { handler: () => WebHandler; counts: Float64Array },
   ) {
-    this.#options = options;
+    const { node, epoch } = options.origin;
+    this.#thread = options.thread;
+    writeWebWire(this.#to, 0, { node, epoch, connection: 0 });
+    const wire = readBinaryText(this.#to, 0, WEB_WIRE_BYTES);
+    this.#node = wire.slice(0, WEB_NODE_BYTES);
+    this.#epoch = wire.slice(WEB_EPOCH_AT, WEB_EPOCH_AT + 4);
     this.#handler = handler;
     this.#counts = counts;
   }
 
   /** Sends a signal of a web peer of this thread on its way. */
   route(signal: Signal): void {
-    const to = this.#to;
-    writeBinaryText(to, 0, signal.to);
-    const { origin, thread } = this.#options;
-    if (webNode(to, 0) !== origin.node) {
+    const { to } = signal;
+    if (!to.startsWith(this.#node)) {
       this.#post(CLUSTER_THREAD, signal);
       return;
     }
-    if (webEpochOf(to, 0) !== origin.epoch) {
+    if (!to.startsWith(this.#epoch, WEB_EPOCH_AT)) {
       this.#lose(signal);
       return;
     }
-    const number = webConnection(to, 0);
-    if (threadOf(number) === thread) this.#handler().take(signal, number);
+    writeBinaryText(this.#to, 0, to);
+    const number = webConnection(this.#to, 0);
+    if (threadOf(number) === this.#thread) this.#handler().take(signal, number);
     else this.#post(threadOf(number), signal);
   }
 

@@ -64,7 +64,9 @@ export interface HttpsTask extends ListenTask {
   readonly handshakeTimeoutMs: number;
   readonly certFile: string;
   readonly keyFile: string;
-  /** ACME makes the files, some time later. */
+  /** Of other names, which clients ask for. */
+  readonly more: readonly { readonly certFile: string; readonly keyFile: string }[];
+  /** ACME makes the files, some time later: the first pair alone. */
   readonly mayBeMissing: boolean;
   /** Of session tickets, one for all workers, and when it was made. */
   readonly ticketSecret: Uint8Array;
@@ -90,6 +92,14 @@ export interface HandOverEnd {
   readonly pending: SharedArrayBuffer;
 }
 
+/** The other end, with what tells how busy the HTTP worker is. */
+export interface HandOverWayEnd extends HandOverEnd {
+  /** The name of the HTTP worker. */
+  readonly worker: string;
+  /** Its cells of FrontendCounter. */
+  readonly frontendCounts: SharedArrayBuffer;
+}
+
 /** A worker that serves both protocols from one loop of system calls. */
 export interface FastTask extends SocketTask, HttpSettings {
   readonly kind: 'fast';
@@ -97,7 +107,8 @@ export interface FastTask extends SocketTask, HttpSettings {
   readonly receiveBufferBytes: number;
   readonly udp: readonly BindAddress[];
   readonly http: readonly BindAddress[];
-  readonly handOver: HandOverEnd;
+  /** To each HTTP worker. */
+  readonly handOver: readonly HandOverWayEnd[];
   readonly handOverPendingMax: number;
   readonly handOverPerAddress: number;
   /** Connections open in all fast workers: one word. */

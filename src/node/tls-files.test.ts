@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -95,6 +95,28 @@ describe('TlsFiles', () => {
     files.look();
     expect(used).toEqual([one.cert, two.cert]);
     expect(lines.join()).not.toContain('PRIVATE');
+  });
+
+  it('says once that the files cannot be read any more, and serves with what it has', async () => {
+    const { files, used, lines, write, keyFile, certFile } = rig();
+    const [one, two] = [await ca.issue(), await ca.issue()];
+    write(one);
+    files.start();
+    // To a user that may not read it, a file is as good as gone.
+    rmSync(keyFile);
+    files.look(true);
+    for (let i = 0; i < 3; i++) files.look();
+    const warnings = lines.filter((line) => line.startsWith('warn'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/cannot be read now.*the user.* cannot read .*key\.pem/);
+    write(two);
+    files.look();
+    expect(used).toEqual([one.cert, two.cert]);
+    // The read of a pipe would never end; a directory is as little a file.
+    rmSync(certFile);
+    mkdirSync(certFile);
+    files.look();
+    expect(lines.at(-1)).toContain('it is not a regular file');
   });
 
   it('refuses to start without a pair, unless it may come later', async () => {

@@ -71,8 +71,7 @@ export class TlsFiles {
       if (this.#current === undefined && this.#options.mayBeMissing) return;
       if (reason === this.#complaint) return;
       this.#complaint = reason;
-      const text = 'the new certificate is not used: the one before stays';
-      this.#dependencies.log.log('error', text, { reason });
+      this.#complain(error, reason);
     }
   }
 
@@ -104,6 +103,20 @@ export class TlsFiles {
     if (wasThere) log.log('info', 'a new certificate is in use', fields);
     else log.log('info', 'certificate for HTTPS', fields);
     this.#warnOfExpiry();
+  }
+
+  /** A pair that is bad, and one that our user may not read, call for different things to be done. */
+  #complain(error: unknown, reason: string): void {
+    const isUnreadable = error instanceof TlsIdentityError && error.code === 'tls_file_unreadable';
+    const { log } = this.#dependencies;
+    if (!isUnreadable || this.#current === undefined) {
+      log.log('error', 'the new certificate is not used: the one before stays', { reason });
+      return;
+    }
+    const until = new Date(this.#current.notAfterMs).toISOString();
+    const text =
+      'certificate or key cannot be read now: what is loaded stays in use, and no renewal is noticed until the user that the tracker runs as may read both files';
+    log.log('warn', text, { reason, until });
   }
 
   #warnOfMode(path: string): void {
@@ -146,7 +159,10 @@ function lookOf(path: string): string {
 
 function readPem(path: string): string {
   try {
-    if (statSync(path).size > PEM_BYTES_MAX) throw new Error('it is too large');
+    const stats = statSync(path);
+    // The read of a pipe would never end, and with it the thread.
+    if (!stats.isFile()) throw new Error('it is not a regular file');
+    if (stats.size > PEM_BYTES_MAX) throw new Error('it is too large');
     return readFileSync(path, 'utf8');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

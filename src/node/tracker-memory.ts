@@ -16,7 +16,7 @@ export function reserveTrackerMemory(config: Config, io: Io, digestKey?: Uint8Ar
   if (digestKey === undefined) return memory;
   const replication = reserveReplication({
     limits: memory.limits,
-    threads: threadsMax(config.workers, io),
+    threads: threadsMax(config, io),
     digestKey,
     tombstonesMax: cluster.tombstonesMax,
     ringRecords: cluster.changesMax,

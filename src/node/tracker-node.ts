@@ -26,11 +26,11 @@ import { loadMemberLists } from './member-lists.js';
 import { Membership } from './membership.js';
 import type { ClusterReport, MainMessage, SaveReport } from './message.js';
 import { type Io, isIdleAtFirst, keeperTask, type PlanInputs, socketTasks } from './plan.js';
-import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
+import { becomeUser, findUser, type UserIds } from './privileges.js';
 import { SignalHub } from './signal-hub.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
 import { startAcme } from './start-acme.js';
-import { statePaths } from './state-paths.js';
+import { giveState, refuseLinks } from './state-paths.js';
 import type { SocketTask, WorkerTask } from './task.js';
 import { TrackerLists } from './tracker-lists.js';
 import { reserveTrackerMemory } from './tracker-memory.js';
@@ -83,8 +83,11 @@ export class TrackerNode {
   /** Ends the wait for the cluster, if there is one. */
   #endWait: () => void = () => {};
   /** Of a worker that starts when the first connection waits for it. */
-  #lateTask: WorkerTask | undefined;
-  #lateTimer: NodeJS.Timeout | undefined;
+  /** Workers that start when a connection waits for them, by name. */
+  readonly #lateTasks = new Map<string, WorkerTask>();
+  readonly #lateTimers = new Map<string, NodeJS.Timeout>();
+  /** What HTTP workers were told last of it: one that starts later has to know as well. */
+  #challenges: MainMessage | undefined;
   /** The last save, if there was one, did what it should. */
   #saved = true;
   #startFailure: WorkerFailedError | undefined;
@@ -136,6 +139,7 @@ export class TrackerNode {
   }
 
   #tellHttp(message: MainMessage): void {
+    if (message.type === 'challenges') this.#challenges = message;
     for (const worker of this.#sockets) if (worker.task.kind === 'http') worker.tell(message);
   }
 
@@ -150,6 +154,7 @@ export class TrackerNode {
     const config = this.#config;
     const user = findUser(config.user);
     this.#lock = await lockDataDirectory(config.data);
+    if (user !== undefined) refuseLinks(config.data);
     const snapshotPath = prepareSnapshotPath(config.data);
     const membership = await Membership.find(config, { clock: this.#clock, logger: this.#logger });
     const io = this.#chooseIo();
@@ -289,7 +294,7 @@ export class TrackerNode {
         );
         this.#source?.setWorkers(tasks);
         this.#tasks = tasks;
-        this.#lateTask = tasks.find(isLate);
+        for (const task of tasks.filter(isLate)) this.#lateTasks.set(task.name, task);
         return bound;
       } catch (error) {
         if (left === 1 || !isPortTaken(error)) throw error;
@@ -322,7 +327,7 @@ export class TrackerNode {
     const listeners = {
       log: new LoggerSink(this.#logger),
       onSaved: (report: SaveReport) => this.#noteSave(report),
-      onHandOver: () => this.#startLate(),
+      onHandOver: (name: string) => this.#startLate(name),
       onCluster: (report: ClusterReport) => {
         this.#source?.noteCluster(report);
         this.#onCluster(report);
@@ -335,10 +340,10 @@ export class TrackerNode {
   }
 
   /** Starts the worker that a connection waits for; `waitMs` after a start that failed. */
-  #startLate(waitMs = LATE_START_WAIT_MS): void {
-    const task = this.#lateTask;
+  #startLate(name: string, waitMs = LATE_START_WAIT_MS): void {
+    const task = this.#lateTasks.get(name);
     if (task === undefined || this.#ending) return;
-    this.#lateTask = undefined;
+    this.#lateTasks.delete(name);
     let worker: WorkerHandle | undefined;
     let serves = false;
     const onFailed = (error: WorkerFailedError): void => {
@@ -356,6 +361,7 @@ export class TrackerNode {
       serves = true;
     };
     worker.started.then(hasStarted, () => {});
+    if (this.#challenges !== undefined) worker.tell(this.#challenges);
     this.#sockets.push(worker);
   }
 
@@ -376,9 +382,10 @@ export class TrackerNode {
     void worker?.kill();
     const text = 'the server for unusual HTTP connections does not start: trying again';
     this.#logger.error({ worker: task.name, reason, seconds: waitMs / 1000 }, text);
-    this.#lateTask = task;
+    const { name } = task;
+    this.#lateTasks.set(name, task);
     const nextMs = Math.min(2 * waitMs, LATE_START_WAIT_MAX_MS);
-    this.#lateTimer = setTimeout(() => this.#startLate(nextMs), waitMs).unref();
+    this.#lateTimers.set(name, setTimeout(() => this.#startLate(name, nextMs), waitMs).unref());
   }
 
   async #startAdmin(source: TrackerSource): Promise<string> {
@@ -400,8 +407,10 @@ export class TrackerNode {
   }
 
   #becomeUser(user: UserIds): void {
-    giveTo(user, statePaths(this.#config.data));
+    giveState(user, this.#config.data);
     becomeUser(user);
+    // A key that this user may not read is to be told of now, not when it is renewed.
+    if (this.#config.https.listen.length > 0) this.#tellHttp({ type: 'reload' });
   }
 
   #noteSave(report: SaveReport): void {
@@ -449,7 +458,7 @@ export class TrackerNode {
     if (this.#source !== undefined) this.#source.serving = false;
     clearInterval(this.#keyTimer);
     this.#tuning?.stop();
-    clearTimeout(this.#lateTimer);
+    for (const timer of this.#lateTimers.values()) clearTimeout(timer);
     this.#ending = true;
     this.#acme?.stop();
     await this.#lists?.stop();

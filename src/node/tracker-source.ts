@@ -254,6 +254,7 @@ function webSocketStats(
     answersDelivered: tracker.webAnswersDelivered,
     drops: {
       origin: frontend.wsOriginsRefused,
+      address: frontend.wsAddressesRefused,
       handshake: frontend.wsHandshakesRefused,
       ping_timeout: frontend.wsTimeouts,
       idle: frontend.wsIdleCloses,
@@ -263,6 +264,8 @@ function webSocketStats(
       signal_over_budget: tracker.webSignalsOverBudget,
       offer_lost: tracker.webOffersLost,
       offer_expired: tracker.webOffersExpired,
+      offer_evicted: tracker.webOffersEvicted,
+      offer_unread: tracker.webOffersUnread,
       answer_refused: tracker.webAnswersRefused,
     },
     connections: frontend.wsConnectionsOpen,

@@ -10,6 +10,8 @@ import type { WebOrigin } from '../tracker/web-voice.js';
 export interface WebSocketSettings {
   readonly origin: WebOrigin;
   readonly limits: WebSocketLimits;
+  /** WebSockets by address, of all workers together. */
+  readonly addresses: SharedArrayBuffer;
   readonly intervalSecondsMax: number;
   readonly subscriptionsMax: number;
   readonly relayBytesPerSecond: number;
@@ -19,16 +21,18 @@ export interface WebSocketSettings {
 /** For one of `workers`; undefined where there are to be none. */
 export function webSocketSettings(
   { websocket }: Config,
-  origin: WebOrigin,
+  { origin, addresses }: { readonly origin: WebOrigin; readonly addresses: SharedArrayBuffer },
   workers: number,
 ): WebSocketSettings | undefined {
   if (!websocket.enabled) return undefined;
   const { messagesPerSecond, pingSeconds, idleSeconds, origins } = websocket;
   const connectionsMax = Math.max(1, Math.floor(websocket.connectionsMax / workers));
+  const { connectionsPerAddressMax } = websocket;
   const limits = { messagesPerSecond, pingSeconds, idleSeconds, origins, connectionsMax };
   return {
     origin,
-    limits: { ...WEB_SOCKET_LIMITS, ...limits },
+    addresses,
+    limits: { ...WEB_SOCKET_LIMITS, ...limits, connectionsPerAddressMax },
     intervalSecondsMax: websocket.intervalSeconds,
     subscriptionsMax: websocket.subscriptionsMax,
     relayBytesPerSecond: websocket.relayBytesPerSecond,

@@ -34,11 +34,18 @@ export function createWebSockets(
   );
   const handler = new WebHandler(
     { ...webSockets, thread, scrapeHashesMax },
-    { tracker, clock, counts, route: (signal) => router.route(signal) },
+    {
+      tracker,
+      clock,
+      counts,
+      route: (signal) => router.route(signal),
+      later: (work) => void setImmediate(work),
+    },
   );
   const upgrades = new WebSocketFrontend(webSockets.limits, {
     handler,
     counters,
+    addresses: webSockets.addresses,
     takes: webSocketTargets(task.announcePaths),
   });
   return {
@@ -48,16 +55,21 @@ export function createWebSockets(
     },
     stop: async () => {
       await upgrades.stop();
+      handler.finish();
       router.close();
     },
   };
 }
 
-/** `/` and the announce paths, whatever their query. */
-function webSocketTargets(announcePaths: readonly string[]): (target: string) => boolean {
+/**
+ * The announce paths, whatever their query; and `/`, which clients use that were given no path. Where
+ * only paths are served that are hard to guess, nothing else is.
+ */
+export function webSocketTargets(announcePaths: readonly string[]): (target: string) => boolean {
   const routes = new HttpRoutes({ announcePaths });
+  const takesRoot = announcePaths.includes('/announce');
   return (target) => {
-    if (target === '/' || target.startsWith('/?')) return true;
+    if (takesRoot && (target === '/' || target.startsWith('/?'))) return true;
     const bytes = Buffer.from(target, 'latin1');
     return routes.match(bytes, 0, bytes.length) === HttpRoute.announce;
   };

@@ -46,14 +46,14 @@ function dataOf(task: WorkerTask): WorkerData {
 
 /** Ports that go to the worker with its task. */
 function portsOf(task: WorkerTask): MessagePort[] {
-  return task.kind === 'fast' ? [task.handOver.port] : [];
+  return task.kind === 'fast' ? task.handOver.map(({ port }) => port) : [];
 }
 
 export interface WorkerListeners {
   readonly log: LoggerSink;
   readonly onSaved?: (report: SaveReport) => void;
-  /** A fast worker left a connection to the portable HTTP worker, for the first time. */
-  readonly onHandOver?: () => void;
+  /** A fast worker left a connection to a portable HTTP worker, for the first time. */
+  readonly onHandOver?: (worker: string) => void;
   readonly onCluster?: (report: ClusterReport) => void;
   /** Called once at most, also when the worker fails to start. */
   readonly onFailed: (error: WorkerFailedError) => void;
@@ -153,7 +153,7 @@ export class WorkerHandle {
   #hear(message: WorkerMessage): void {
     if (message.type === 'log') this.#listeners.log.take(message.line);
     else if (message.type === 'saved') this.#listeners.onSaved?.(message.report);
-    else if (message.type === 'handOver') this.#listeners.onHandOver?.();
+    else if (message.type === 'handOver') this.#listeners.onHandOver?.(message.worker);
     else if (message.type === 'cluster') this.#listeners.onCluster?.(message.report);
   }
 

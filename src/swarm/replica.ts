@@ -122,15 +122,17 @@ export class Replica {
   }
 
   /**
-   * Has a stored peer be newer than the word that it left: said by somebody who cannot know, it would
+   * Has a stored peer be newer than a word that beats it: said by somebody who cannot know, it would
    * otherwise be answered with that word for ever.
    */
-  outlive({ kind, wire, stamp }: PeerWord): void {
+  outlive({ kind, wire, stamp, stopped }: PeerWord): void {
     if (this.#record < 0) return;
     const table = this.#table;
     const words = wordsOf(kind);
     const stored = table.locate(this.#record, kind, words, wire);
-    if (stored < 0 || ((stamp - table.foundStamp) | 0) < 0) return;
+    const ahead = (stamp - table.foundStamp) | 0;
+    // Of two words under one stamp the stop counts; of others under one stamp, ours.
+    if (stored < 0 || ahead < 0 || (ahead === 0 && !stopped)) return;
     const { foundSeenAndFlags: meta } = table;
     table.rewrite(this.#shard, this.#record, stored, words, wire, (stamp + 1) | 0, meta);
   }

@@ -43,6 +43,10 @@ export const TrackerCounter = {
   webOffersExpired: 26,
   /** Swarms that were left because a connection ended. */
   webDepartures: 27,
+  /** Offers that could not be answered any more since newer ones needed their room. */
+  webOffersEvicted: 28,
+  /** Offers not delivered: the client for which they are is far behind with reading. */
+  webOffersUnread: 29,
 } as const;
 export type TrackerCounterName = keyof typeof TrackerCounter;
 

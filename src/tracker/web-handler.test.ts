@@ -1,131 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { CidrSet } from '../lib/cidr-set.js';
-import { ManualClock } from '../lib/clock.js';
-import { NO_NODE } from '../protocol/cluster/node-id.js';
 import type { Signal } from '../protocol/cluster/signal.js';
-import { SESSION_BYTES_MAX } from '../protocol/webtorrent/session-text.js';
-import { reserveStore } from '../swarm/layout.js';
-import { SwarmStore } from '../swarm/swarm-store.js';
 import { webConnection, webEpochOf } from '../swarm/web-wire.js';
-import { TRACKER_COUNTER_BYTES, TrackerCounter, type TrackerCounterName } from './counters.js';
 import { OFFER_SECONDS } from './offer-table.js';
-import { RELAY_BURST_SECONDS } from './relay-budget.js';
-import { Tracker } from './tracker.js';
-import {
-  isSoundSignal,
-  OFFERS_PER_PEER_MAX,
-  VOICES_MAX,
-  WebHandler,
-  type WebHandlerOptions,
-} from './web-handler.js';
+import { isSoundSignal, OFFERS_PER_CONNECTION_MAX } from './web-handler.js';
+import { EPOCH, HASH, type Message, offers, type Page, Rig } from './web-rig.testing.js';
 import { threadOf } from './web-voice.js';
-
-type Message = Record<string, unknown>;
-
-const HASH = 'h'.repeat(20);
-const EPOCH = 1_700_000_000;
-
-/** A connection that remembers what it was told. */
-class Page {
-  readonly inbox: Message[] = [];
-  readonly peerId: string;
-
-  constructor(
-    private readonly rig: Rig,
-    letter: string,
-  ) {
-    this.peerId = letter.repeat(20);
-  }
-
-  send(text: string): void {
-    this.inbox.push(JSON.parse(text));
-  }
-
-  /** Says something, and returns what was told to this page since the last time. */
-  say(message: Message): Message[] {
-    this.rig.handler.beginBatch();
-    this.rig.handler.heard(this, JSON.stringify(message));
-    return this.inbox.splice(0);
-  }
-
-  announce(more: Message = {}): Message[] {
-    const base = { action: 'announce', info_hash: HASH, peer_id: this.peerId, left: 1 };
-    return this.say({ ...base, ...more });
-  }
-
-  answer(offer: Message, more: Message = {}): Message[] {
-    return this.announce({
-      to_peer_id: offer.peer_id,
-      offer_id: offer.offer_id,
-      answer: { sdp: 'answer' },
-      ...more,
-    });
-  }
-}
-
-class Rig {
-  readonly clock = new ManualClock();
-  readonly counts = new Float64Array(TRACKER_COUNTER_BYTES / 8);
-  readonly handler: WebHandler;
-  readonly store: SwarmStore;
-  /** What left for elsewhere. */
-  readonly routed: Signal[] = [];
-  /** Signals reach their peers here at once. */
-  isRouting = true;
-
-  constructor(options: Partial<WebHandlerOptions> = {}) {
-    const memory = reserveStore({ peersMax: 10_000, swarmsMax: 1_000, shards: 4 });
-    this.store = new SwarmStore(memory, { thread: 1, seed: 1 });
-    const { clock, counts, store } = this;
-    const tracker = new Tracker(
-      {
-        intervalSeconds: 1_800,
-        minIntervalSeconds: 900,
-        intervalJitter: 0,
-        numwantDefault: 50,
-        numwantMax: 200,
-      },
-      { store, clock, trustedIpSources: new CidrSet([]), seed: 5 },
-    );
-    this.handler = new WebHandler(
-      {
-        origin: { node: NO_NODE, epoch: EPOCH },
-        thread: 9,
-        intervalSecondsMax: 120,
-        scrapeHashesMax: 3,
-        subscriptionsMax: 5,
-        relayBytesPerSecond: 10_000,
-        offersMax: 10_000,
-        ...options,
-      },
-      { tracker, clock, counts, route: (signal) => this.#route(signal) },
-    );
-  }
-
-  page(letter: string): Page {
-    return new Page(this, letter);
-  }
-
-  count(name: TrackerCounterName): number {
-    return this.counts[TrackerCounter[name]];
-  }
-
-  deliver(signal: Signal): void {
-    this.handler.beginBatch();
-    this.handler.take(signal, webConnection(Buffer.from(signal.to, 'latin1'), 0));
-  }
-
-  #route(signal: Signal): void {
-    this.routed.push(signal);
-    if (this.isRouting) this.deliver(signal);
-  }
-}
-
-const offers = (count: number, sdp = 'offer') =>
-  Array.from({ length: count }, (_, i) => ({
-    offer: { sdp: `${sdp} ${i}` },
-    offer_id: `${i}`.padEnd(20, 'o'),
-  }));
 
 describe('announces', () => {
   it('are answered with counts and a short interval', () => {
@@ -329,104 +208,38 @@ describe('an offer from elsewhere', () => {
     expect(rig.count('webSignalsOverBudget')).toBe(1);
   });
 
-  it('is bounded for one peer', () => {
+  it('takes the place of the oldest that wait for one connection', () => {
+    const rig = new Rig({ relayBytesPerSecond: 1_000_000 });
+    const { page, signal } = signalTo(rig);
+    const offerId = (i: number) => `${i}`.padEnd(20, 'x');
+    for (let i = 0; i <= OFFERS_PER_CONNECTION_MAX; i++) {
+      rig.deliver({ ...signal, offerId: offerId(i) });
+    }
+    expect(page.inbox).toHaveLength(OFFERS_PER_CONNECTION_MAX + 1);
+    rig.clock.advance(1);
+    rig.deliver({ ...signal, offerId: offerId(1) });
+    expect(rig.count('webOffersEvicted')).toBe(1);
+    rig.routed.length = 0;
+    const told = page.inbox.splice(0);
+    page.answer(told[0]);
+    page.answer(told[OFFERS_PER_CONNECTION_MAX]);
+    expect(rig.routed.map((answer) => answer.offerId)).toEqual([
+      offerId(OFFERS_PER_CONNECTION_MAX),
+    ]);
+    expect(rig.count('webAnswersRefused')).toBe(1);
+  });
+
+  it('is dropped, and counted, for a client that is far behind with reading', () => {
     const rig = new Rig();
     const { page, signal } = signalTo(rig);
-    for (let i = 0; i <= OFFERS_PER_PEER_MAX; i++) {
-      rig.deliver({ ...signal, offerId: `${i}`.padEnd(20, 'x') });
-    }
-    expect(page.inbox).toHaveLength(OFFERS_PER_PEER_MAX);
-    expect(rig.count('webSignalsOverBudget')).toBe(1);
-  });
-});
-
-describe('bounds', () => {
-  it('of swarms on one connection', () => {
-    const rig = new Rig();
-    const page = rig.page('a');
-    const hashes = Array.from({ length: 6 }, (_, i) => `${i}`.repeat(20));
-    for (const info_hash of hashes.slice(0, 5)) page.announce({ info_hash });
-    expect(page.announce({ info_hash: hashes[5] })).toMatchObject([
-      { 'failure reason': 'too many swarms on one connection', info_hash: hashes[5] },
-    ]);
-    page.announce({ info_hash: hashes[0], event: 'stopped' });
-    expect(page.announce({ info_hash: hashes[5] })).toMatchObject([{ incomplete: 1 }]);
-  });
-
-  it('of peer ids on one connection', () => {
-    const rig = new Rig({ subscriptionsMax: 100 });
-    const page = rig.page('a');
-    const ids = Array.from({ length: VOICES_MAX + 1 }, (_, i) => `${i}`.padEnd(20, 'p'));
-    for (const peer_id of ids.slice(0, -1)) page.announce({ peer_id });
-    expect(page.announce({ peer_id: ids.at(-1) })).toMatchObject([
-      { 'failure reason': 'too many swarms on one connection' },
-    ]);
-  });
-
-  it('of offers that wait, in all', () => {
-    const rig = new Rig({ offersMax: 3 });
-    rig.page('a').announce();
-    for (const letter of 'mnopq') rig.page(letter).announce({ offers: offers(1) });
-    expect(rig.count('webOffersMade')).toBe(3);
-    expect(rig.count('webSignalsOverBudget')).toBe(2);
-    rig.clock.advance(OFFER_SECONDS);
-    rig.page('r').announce({ offers: offers(1) });
-    expect(rig.count('webOffersMade')).toBe(4);
-  });
-
-  it('of one description: a larger one is not passed on', () => {
-    const rig = new Rig();
-    const other = rig.page('a');
-    other.announce();
-    const [heavy] = offers(1, 'x'.repeat(SESSION_BYTES_MAX));
-    const maker = rig.page('m');
-    expect(maker.announce({ offers: [heavy] })).toMatchObject([{ incomplete: 2 }]);
-    expect(other.inbox).toEqual([]);
-    expect(rig.count('webSignalsOverBudget')).toBe(1);
-  });
-
-  it('of bytes passed on for one connection, which come back with time', () => {
-    const rig = new Rig({ relayBytesPerSecond: 100 });
-    rig.page('a').announce();
-    const maker = rig.page('m');
-    const heavy = offers(1, 'x'.repeat(100 * RELAY_BURST_SECONDS - 100));
-    maker.announce({ offers: heavy });
-    expect(maker.announce({ offers: heavy })).toMatchObject([{ incomplete: 2 }]);
-    expect(rig.count('webSignalsOverBudget')).toBe(1);
-    rig.clock.advance(RELAY_BURST_SECONDS);
-    maker.announce({ offers: heavy });
-    expect(rig.count('webOffersMade')).toBe(2);
-  });
-});
-
-describe('the end of a connection', () => {
-  it('is a stop in every swarm that it announced', () => {
-    const rig = new Rig();
-    const page = rig.page('a');
-    const hashes = ['x', 'y', 'z'].map((letter) => letter.repeat(20));
-    for (const info_hash of hashes) page.announce({ info_hash });
-    page.announce({ info_hash: hashes[0], event: 'stopped' });
-    expect(rig.handler.isInUse(page)).toBe(true);
-    rig.handler.closed(page);
-    rig.handler.closed(page);
-    expect(rig.handler.isInUse(page)).toBe(false);
-    expect([rig.count('webStops'), rig.count('webDepartures')]).toEqual([1, 2]);
-    const files = rig.page('b').say({ action: 'scrape', info_hash: hashes })[0].files;
-    for (const info_hash of hashes) {
-      expect((files as Message)[info_hash]).toEqual({ complete: 0, incomplete: 0, downloaded: 0 });
-    }
-  });
-
-  it('lets offers for it, and answers to it, come to nothing', () => {
-    const rig = new Rig();
-    rig.isRouting = false;
-    const [other, maker] = [rig.page('o'), rig.page('m')];
-    other.announce();
-    maker.announce({ offers: offers(1) });
-    rig.handler.closed(other);
-    rig.deliver(rig.routed[0]);
-    expect(other.inbox).toEqual([]);
-    expect(rig.count('webOffersLost')).toBe(1);
+    page.isBehind = true;
+    rig.deliver(signal);
+    expect([page.inbox, rig.count('webOffersUnread')]).toEqual([[], 1]);
+    // What it asked for itself is told to it.
+    expect(page.announce()).toHaveLength(1);
+    page.isBehind = false;
+    rig.deliver(signal);
+    expect(page.inbox).toHaveLength(1);
   });
 });
 

@@ -27,12 +27,7 @@ import {
 import type { Signal } from '../protocol/cluster/signal.js';
 import { Failure } from '../protocol/failure.js';
 import { readBinaryText, writeBinaryText } from '../protocol/webtorrent/binary-text.js';
-import {
-  encodeWebAnnounce,
-  encodeWebFailure,
-  encodeWebScrape,
-  encodeWebSession,
-} from '../protocol/webtorrent/reply.js';
+import { WebReply } from '../protocol/webtorrent/reply.js';
 import {
   decodeWebRequest,
   type WebAnnounce,
@@ -40,10 +35,10 @@ import {
   type WebRefused,
   type WebScrape,
 } from '../protocol/webtorrent/request.js';
-import { sessionText } from '../protocol/webtorrent/session-text.js';
+import { isSessionText, sessionText } from '../protocol/webtorrent/session-text.js';
 import { WEB_WIRE_BYTES } from '../swarm/web-wire.js';
 import { TrackerCounter } from './counters.js';
-import { OfferTable } from './offer-table.js';
+import { newHolder, type OfferHolder, OfferKey, OfferTable } from './offer-table.js';
 import { RelayBudget } from './relay-budget.js';
 import type { Tracker } from './tracker.js';
 import { type WebOrigin, WebVoice, webPeerNumber } from './web-voice.js';
@@ -70,17 +65,27 @@ export interface WebHandlerDependencies {
   readonly counts: Float64Array;
   /** Brings a signal to the one it is for, wherever that is: here too (`take`). */
   readonly route: (signal: Signal) => void;
+  /** Does `work` in a later turn, when others had theirs. */
+  readonly later: (work: () => void) => void;
 }
 
 /** Peer ids that may share a connection. */
 export const VOICES_MAX = 8;
-/** Of one peer, made and given each. A client with hundreds of swarms makes so many at its start. */
-export const OFFERS_PER_PEER_MAX = 1_024;
+/**
+ * Of one connection, made and given each; more take the place of its oldest. A client with hundreds of
+ * swarms makes so many at its start.
+ */
+export const OFFERS_PER_CONNECTION_MAX = 1_024;
+/** Swarms that are left in one turn, of connections that ended: others wait meanwhile. */
+export const STOPS_PER_TURN = 256;
 
 /** What is known of a connection that announced something. */
 interface Client {
   readonly voices: WebVoice[];
   readonly budget: RelayBudget;
+  /** Offers of its own that may still be answered, and those that it was given. */
+  readonly made: OfferHolder;
+  readonly given: OfferHolder;
   /** Swarms that all its voices are in. */
   swarms: number;
 }
@@ -89,6 +94,7 @@ interface Client {
 interface Seat {
   readonly voice: WebVoice;
   readonly peer: WebSocketPeer;
+  readonly client: Client;
 }
 
 export class WebHandler implements WebSocketHandler {
@@ -97,16 +103,26 @@ export class WebHandler implements WebSocketHandler {
   readonly #clock: Clock;
   readonly #counts: Float64Array;
   readonly #route: (signal: Signal) => void;
+  readonly #later: (work: () => void) => void;
   readonly #clients = new Map<WebSocketPeer, Client>();
   readonly #seats = new Map<number, Seat>();
-  readonly #made: OfferTable<WebVoice['made']>;
-  readonly #given: OfferTable<WebVoice['given']>;
+  /** Voices of connections that ended, which have swarms to leave. Their numbers are not free yet. */
+  readonly #leaving = new Map<number, WebVoice>();
+  readonly #made: OfferTable;
+  readonly #given: OfferTable;
+  readonly #key = new OfferKey();
   readonly #request = new AnnounceRequest();
   readonly #reply = new AnnounceReply();
+  /** The web peers of the reply, as bytes. */
+  readonly #web = Buffer.from(this.#reply.web.buffer);
+  readonly #said = new WebReply();
   readonly #entry = new ScrapeEntry();
   readonly #hashes: Uint8Array;
   #count = 0;
   #seconds = 0;
+  /** Swarms left in this turn. */
+  #stops = 0;
+  #isWaiting = false;
 
   constructor(options: WebHandlerOptions, dependencies: WebHandlerDependencies) {
     this.#options = options;
@@ -114,7 +130,9 @@ export class WebHandler implements WebSocketHandler {
     this.#clock = dependencies.clock;
     this.#counts = dependencies.counts;
     this.#route = dependencies.route;
-    const bounds = { offersMax: options.offersMax, perHolderMax: OFFERS_PER_PEER_MAX };
+    this.#later = dependencies.later;
+    const perHolderMax = OFFERS_PER_CONNECTION_MAX;
+    const bounds = { offersMax: options.offersMax, perHolderMax };
     this.#made = new OfferTable(bounds);
     this.#given = new OfferTable(bounds);
     this.#hashes = new Uint8Array(20 * Math.max(1, options.scrapeHashesMax));
@@ -137,10 +155,11 @@ export class WebHandler implements WebSocketHandler {
     this.#made.expire(seconds);
     this.#given.expire(seconds);
     this.#counts[TrackerCounter.webOffersExpired] = this.#made.expired;
+    this.#counts[TrackerCounter.webOffersEvicted] = this.#made.evicted + this.#given.evicted;
   }
 
-  heard(peer: WebSocketPeer, text: string): void {
-    const request = decodeWebRequest(text, this.#options.scrapeHashesMax);
+  heard(peer: WebSocketPeer, bytes: Buffer): void {
+    const request = decodeWebRequest(bytes, this.#options.scrapeHashesMax);
     if (request.kind === 'announce') this.#announce(peer, request);
     else if (request.kind === 'answer') this.#answer(peer, request);
     else if (request.kind === 'scrape') this.#scrape(peer, request);
@@ -155,11 +174,21 @@ export class WebHandler implements WebSocketHandler {
     const client = this.#clients.get(peer);
     if (client === undefined) return;
     this.#clients.delete(peer);
+    this.#made.forget(client.made);
+    this.#given.forget(client.given);
     for (const voice of client.voices) {
       this.#counts[TrackerCounter.webDepartures] += voice.swarms.size;
       this.#seats.delete(voice.number);
-      for (const infoHash of voice.swarms) this.#stop(voice, infoHash);
+      this.#leaving.set(voice.number, voice);
     }
+    this.#leave(STOPS_PER_TURN);
+    this.#waitForTurn();
+  }
+
+  /** Leaves all swarms of connections that ended, at once. */
+  finish(): void {
+    this.beginBatch();
+    this.#leave(Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -173,6 +202,35 @@ export class WebHandler implements WebSocketHandler {
     else this.#takeAnswer(seat, signal);
   }
 
+  /** After a turn in which swarms were left there is another. */
+  #waitForTurn(): void {
+    if (this.#stops === 0 || this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#later(this.#nextTurn);
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#isWaiting = false;
+    this.#stops = 0;
+    if (this.#leaving.size === 0) return;
+    this.beginBatch();
+    this.#leave(STOPS_PER_TURN);
+    this.#waitForTurn();
+  };
+
+  /** Leaves swarms, until `stopsMax` were left in this turn. */
+  #leave(stopsMax: number): void {
+    for (const [number, voice] of this.#leaving) {
+      for (const infoHash of voice.swarms) {
+        if (this.#stops >= stopsMax) return;
+        this.#stops++;
+        voice.swarms.delete(infoHash);
+        this.#stop(voice, infoHash);
+      }
+      this.#leaving.delete(number);
+    }
+  }
+
   #announce(peer: WebSocketPeer, announce: WebAnnounce): void {
     const { infoHash, event, offers } = announce;
     this.#counts[TrackerCounter.webAnnounces]++;
@@ -181,7 +239,7 @@ export class WebHandler implements WebSocketHandler {
       return;
     }
     const client = this.#clients.get(peer);
-    let voice = client?.voices.find(({ peerId }) => peerId === announce.peerId);
+    let voice = client === undefined ? undefined : voiceOf(client, announce.peerId);
     const failure = this.#admit(client, voice, infoHash);
     if (failure !== Failure.none) {
       this.#refuse(peer, { kind: 'refused', failure, action: 'announce', infoHash });
@@ -200,10 +258,12 @@ export class WebHandler implements WebSocketHandler {
       return;
     }
     const seated = this.#seat(peer, client, voice);
-    if (!voice.swarms.has(infoHash)) seated.swarms++;
-    voice.swarms.add(infoHash);
-    peer.send(encodeWebAnnounce(infoHash, this.#reply));
-    this.#passOffers(seated.budget, voice, announce);
+    if (!voice.swarms.has(infoHash)) {
+      seated.swarms++;
+      voice.swarms.add(infoHash);
+    }
+    this.#send(peer, this.#said.announce(infoHash, this.#reply));
+    if (offers.length > 0) this.#passOffers(seated, voice, announce);
   }
 
   /** Whether there is room for a swarm of a voice; both may be new. */
@@ -215,25 +275,24 @@ export class WebHandler implements WebSocketHandler {
   }
 
   /** Tells those that the store found of as many offers. */
-  #passOffers(budget: RelayBudget, voice: WebVoice, { infoHash, offers }: WebAnnounce): void {
-    const { countWeb, web } = this.#reply;
+  #passOffers(client: Client, voice: WebVoice, { infoHash, offers, bytes }: WebAnnounce): void {
+    const count = Math.min(this.#reply.countWeb, offers.length);
     const { peerId, wireText: from } = voice;
+    // Read before anything is routed, which may announce in its turn.
     const targets: string[] = [];
-    for (let i = 0; i < Math.min(countWeb, offers.length); i++) {
-      targets.push(readBinaryText(web, WEB_WIRE_BYTES * i, WEB_WIRE_BYTES));
+    for (let i = 0; i < count; i++) {
+      targets.push(readBinaryText(this.#web, WEB_WIRE_BYTES * i, WEB_WIRE_BYTES));
     }
-    for (const [i, to] of targets.entries()) {
-      const { offerId, session } = offers[i];
-      const text = sessionText(session);
-      const key = madeKey(voice.number, infoHash, offerId);
-      if (
-        text === undefined ||
-        !budget.take(text.length, this.#seconds) ||
-        !this.#made.put(key, voice.made, to, this.#seconds)
-      ) {
+    for (let i = 0; i < count; i++) {
+      const { offerId, start, end } = offers[i];
+      const text = sessionText(bytes, start, end);
+      if (text === undefined || !client.budget.take(end - start, this.#seconds)) {
         this.#counts[TrackerCounter.webSignalsOverBudget]++;
         continue;
       }
+      const to = targets[i];
+      const key = this.#key.set(voice.number, infoHash, offerId);
+      this.#made.put(key, client.made, to, this.#seconds);
       this.#counts[TrackerCounter.webOffersMade]++;
       this.#route({ what: 'offer', infoHash, from, to, peerId, offerId, text });
     }
@@ -242,7 +301,7 @@ export class WebHandler implements WebSocketHandler {
   #announceStop(peer: WebSocketPeer, { infoHash, peerId }: WebAnnounce): void {
     this.#counts[TrackerCounter.webStops]++;
     const client = this.#clients.get(peer);
-    const voice = client?.voices.find((other) => other.peerId === peerId);
+    const voice = client === undefined ? undefined : voiceOf(client, peerId);
     if (client !== undefined && voice?.swarms.delete(infoHash) === true) {
       client.swarms--;
       this.#stop(voice, infoHash);
@@ -253,55 +312,66 @@ export class WebHandler implements WebSocketHandler {
     this.#reply.seeders = this.#entry.seeders;
     this.#reply.leechers = this.#entry.leechers;
     this.#reply.intervalSeconds = this.#interval();
-    peer.send(encodeWebAnnounce(infoHash, this.#reply));
+    this.#send(peer, this.#said.announce(infoHash, this.#reply));
   }
 
   #answer(peer: WebSocketPeer, answer: WebAnswer): void {
-    const { infoHash, peerId, toPeerId, offerId, text } = answer;
+    const { infoHash, peerId, toPeerId, offerId, text, textBytes } = answer;
     this.#counts[TrackerCounter.webAnswers]++;
     const client = this.#clients.get(peer);
-    const voice = client?.voices.find((other) => other.peerId === peerId);
-    const key = givenKey(voice?.number ?? 0, infoHash, toPeerId, offerId);
-    const to = voice === undefined ? undefined : this.#given.find(key, this.#seconds);
+    const voice = client === undefined ? undefined : voiceOf(client, peerId);
+    const key = this.#key.set(voice?.number ?? 0, infoHash, offerId, toPeerId);
+    const entry = voice === undefined ? -1 : this.#given.find(key, this.#seconds);
+    const to = this.#given.other(entry);
     if (client === undefined || voice === undefined || to === undefined) {
       this.#counts[TrackerCounter.webAnswersRefused]++;
       return;
     }
-    if (!client.budget.take(text.length, this.#seconds)) {
+    if (!client.budget.take(textBytes, this.#seconds)) {
       this.#counts[TrackerCounter.webSignalsOverBudget]++;
       return;
     }
-    this.#given.remove(key);
+    this.#given.remove(entry);
     this.#route({ what: 'answer', infoHash, from: voice.wireText, to, peerId, offerId, text });
   }
 
-  #takeOffer({ voice, peer }: Seat, signal: Signal): void {
+  #takeOffer({ voice, peer, client }: Seat, signal: Signal): void {
     const { infoHash, from, peerId, offerId } = signal;
     if (!voice.swarms.has(infoHash)) {
       this.#lose(signal);
       return;
     }
-    const key = givenKey(voice.number, infoHash, peerId, offerId);
+    // Offers of strangers must not fill what is kept for a client until it is cut off.
+    if (peer.isBehind) {
+      this.#counts[TrackerCounter.webOffersUnread]++;
+      return;
+    }
+    const key = this.#key.set(voice.number, infoHash, offerId, peerId);
     // One that stands is not to be moved to another maker: ids are the makers' own choice.
     const standing = this.#given.find(key, this.#seconds);
-    const isOther = standing !== undefined && standing !== from;
-    if (isOther || !this.#given.put(key, voice.given, from, this.#seconds)) {
+    if (standing >= 0 && this.#given.other(standing) !== from) {
       this.#counts[TrackerCounter.webSignalsOverBudget]++;
       return;
     }
+    this.#given.put(key, client.given, from, this.#seconds);
     this.#counts[TrackerCounter.webOffersDelivered]++;
-    peer.send(encodeWebSession('offer', signal));
+    this.#send(peer, this.#said.session('offer', signal));
   }
 
   #takeAnswer({ voice, peer }: Seat, signal: Signal): void {
-    const key = madeKey(voice.number, signal.infoHash, signal.offerId);
-    if (this.#made.find(key, this.#seconds) !== signal.from) {
+    const key = this.#key.set(voice.number, signal.infoHash, signal.offerId);
+    const entry = this.#made.find(key, this.#seconds);
+    if (this.#made.other(entry) !== signal.from) {
       this.#lose(signal);
       return;
     }
-    this.#made.remove(key);
+    this.#made.remove(entry);
     this.#counts[TrackerCounter.webAnswersDelivered]++;
-    peer.send(encodeWebSession('answer', signal));
+    this.#send(peer, this.#said.session('answer', signal));
+  }
+
+  #send(peer: WebSocketPeer, { bytes, length }: WebReply): void {
+    peer.send(bytes, length);
   }
 
   #lose({ what }: Signal): void {
@@ -316,7 +386,7 @@ export class WebHandler implements WebSocketHandler {
       this.#tracker.scraped(i, this.#entry);
       return this.#entry;
     };
-    peer.send(encodeWebScrape(infoHashes, read, this.#interval()));
+    this.#send(peer, this.#said.scrape(infoHashes, read, this.#interval()));
   }
 
   #look(infoHashes: readonly string[]): void {
@@ -333,7 +403,7 @@ export class WebHandler implements WebSocketHandler {
   #refuse(peer: WebSocketPeer, refused: WebRefused): void {
     this.#counts[TrackerCounter.webFailures]++;
     if (refused.failure === Failure.notAllowed) this.#counts[TrackerCounter.webDenied]++;
-    peer.send(encodeWebFailure(refused));
+    this.#send(peer, this.#said.failure(refused));
   }
 
   #setRequest(infoHash: string, event: AnnounceEvent, leftIsZero: boolean, numwant: number): void {
@@ -352,9 +422,10 @@ export class WebHandler implements WebSocketHandler {
 
   #newVoice(peerId: string): WebVoice {
     const { thread, origin } = this.#options;
-    do this.#count++;
-    while (this.#seats.has(webPeerNumber(thread, this.#count)));
-    return new WebVoice(peerId, webPeerNumber(thread, this.#count), origin);
+    let number: number;
+    do number = webPeerNumber(thread, ++this.#count);
+    while (this.#seats.has(number) || this.#leaving.has(number));
+    return new WebVoice(peerId, number, origin);
   }
 
   /** The client of a voice that is in a swarm now. */
@@ -362,12 +433,12 @@ export class WebHandler implements WebSocketHandler {
     let client = known;
     if (client === undefined) {
       const budget = new RelayBudget(this.#options.relayBytesPerSecond, this.#seconds);
-      client = { voices: [], budget, swarms: 0 };
+      client = { voices: [], budget, made: newHolder(), given: newHolder(), swarms: 0 };
       this.#clients.set(peer, client);
     }
     if (!client.voices.includes(voice)) {
       client.voices.push(voice);
-      this.#seats.set(voice.number, { voice, peer });
+      this.#seats.set(voice.number, { voice, peer, client });
     }
     return client;
   }
@@ -375,17 +446,10 @@ export class WebHandler implements WebSocketHandler {
 
 /** For signals that come from another node: what they hold is a description, and nothing else. */
 export function isSoundSignal({ text }: Signal): boolean {
-  try {
-    return sessionText(JSON.parse(text)) === text;
-  } catch {
-    return false;
-  }
+  return isSessionText(text);
 }
 
-function madeKey(number: number, infoHash: string, offerId: string): string {
-  return `${number} ${infoHash}${offerId}`;
-}
-
-function givenKey(number: number, infoHash: string, makerPeerId: string, offerId: string): string {
-  return `${number} ${infoHash}${makerPeerId}${offerId}`;
+function voiceOf({ voices }: Client, peerId: string): WebVoice | undefined {
+  for (const voice of voices) if (voice.peerId === peerId) return voice;
+  return undefined;
 }

@@ -9,7 +9,6 @@
  */
 import { readBinaryText } from '../protocol/webtorrent/binary-text.js';
 import { WEB_WIRE_BYTES, writeWebWire } from '../swarm/web-wire.js';
-import type { OfferHolder } from './offer-table.js';
 
 const COUNT_BITS = 22;
 /** Highest number of a thread that web peers can name. */
@@ -38,9 +37,6 @@ export class WebVoice {
   /** As the store keeps it, and the same as a binary text. */
   readonly wire = new Uint8Array(WEB_WIRE_BYTES);
   readonly wireText: string;
-  /** Offers of its own that may still be answered, and those that it was given. */
-  readonly made: OfferHolder = { offers: 0 };
-  readonly given: OfferHolder = { offers: 0 };
 
   constructor(
     readonly peerId: string,

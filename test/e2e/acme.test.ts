@@ -1,5 +1,6 @@
 /** A certificate by ACME, from an authority that the test runs. */
-import { readdirSync, statSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -39,7 +40,10 @@ afterEach(async () => {
 
 const says = (text: RegExp) => (line: LogLine) => text.test(line.msg ?? '');
 
-async function start(prepare: (authority: AcmeServer) => void = () => {}): Promise<TrackerProcess> {
+async function start(
+  prepare: (authority: AcmeServer) => void = () => {},
+  https: Readonly<Record<string, unknown>> = {},
+): Promise<TrackerProcess> {
   authority = await AcmeServer.start(ca);
   prepare(authority);
   // Before the tracker asks for the first certificate, the authority knows where it is.
@@ -50,6 +54,7 @@ async function start(prepare: (authority: AcmeServer) => void = () => {}): Promi
     env: { NODE_EXTRA_CA_CERTS: caFile },
     config: {
       https: {
+        ...https,
         acme: {
           directoryUrl: authority.directoryUrl,
           domains: NAMES,
@@ -67,6 +72,19 @@ function served(name: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { port } = tracker?.https4 ?? { port: 0 };
     const socket = connect({ port, host: '127.0.0.1', servername: name, ca: ca.pem }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.on('error', () => resolve(undefined));
+  });
+}
+
+/** The same, also when it has run out meanwhile. */
+function servedAnyway(name: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const { port } = tracker?.https4 ?? { port: 0 };
+    const options = { port, host: '127.0.0.1', servername: name, rejectUnauthorized: false };
+    const socket = connect(options, () => {
       resolve(socket.getPeerCertificate().serialNumber);
       socket.destroy();
     });
@@ -109,6 +127,35 @@ describe('ACME', () => {
     await until(isSecond, LIMIT_MS, 'the next certificate');
     expect(authority.accounts).toBe(1);
     expect(authority.issued).toHaveLength(2);
+  });
+
+  it('keeps the certificate that it has when the next one is of no use', async () => {
+    // The second is over when it comes.
+    const running = await start((acme) => {
+      acme.lives = [
+        { before: 8, after: 10 },
+        { before: 60, after: -30 },
+      ];
+    });
+    const serial = await until(() => servedAnyway(NAMES[0]), LIMIT_MS, 'a certificate');
+    const line = await running.waitForLog(says(/no certificate by ACME/), LIMIT_MS, 'the failure');
+    expect(line.reason).toMatch(/not good here/);
+    expect(authority.issued).toHaveLength(2);
+    const kept = join(running.data, 'tracker', 'acme', 'certificate.pem');
+    expect(new X509Certificate(readFileSync(kept)).serialNumber).toBe(serial);
+    expect(await servedAnyway(NAMES[0])).toBe(serial);
+  });
+
+  it('serves other names with certificates from files', async () => {
+    const { cert, key, serial } = await ca.issue({ names: ['files.test'] });
+    const [certFile, keyFile] = [join(folder, 'files.pem'), join(folder, 'files.key')];
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key, { mode: 0o600 });
+    await start(() => {}, { moreCertFiles: [certFile], moreKeyFiles: [keyFile] });
+    expect(await served('files.test')).toBe(serial);
+    const byAcme = await until(() => served(NAMES[0]), LIMIT_MS, 'a certificate');
+    expect(byAcme).not.toBe(serial);
+    expect(await served('files.test')).toBe(serial);
   });
 
   it('serves HTTP while an authority refuses, says why, and waits', async () => {

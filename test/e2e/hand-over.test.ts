@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { formatAddressPort } from '../support/address.js';
 import { until } from '../support/deadline.js';
 import { announceTarget, HttpWire, httpGet } from '../support/http-wire.js';
 import { newHash } from '../support/swarms.js';
 import { type LogLine, TrackerProcess } from '../support/tracker-process.js';
+import { binaryText, offers, WebClient } from '../support/web-client.js';
 
 let tracker: TrackerProcess | undefined;
 afterEach(async () => {
@@ -25,7 +27,7 @@ function threads(): number {
 
 describe('the thread of the portable HTTP server beside fast workers', () => {
   it('starts with the first connection that is handed over, and once', async () => {
-    tracker = await TrackerProcess.start({ config: { io: 'fast' } });
+    tracker = await TrackerProcess.start({ config: { io: 'fast', websocket: { workers: 1 } } });
     const { host, port } = tracker.http4;
     const before = threads();
     expect((await httpGet(tracker.http4, announceTarget(newHash()))).status).toBe(200);
@@ -40,6 +42,36 @@ describe('the thread of the portable HTTP server beside fast workers', () => {
     expect(after).toBeGreaterThan(before);
     await posts();
     expect(threads()).toBe(after);
+  });
+
+  it('is one of several: each starts when it is its turn, and their peers meet', async () => {
+    const config = { io: 'fast', workers: 1, websocket: { workers: 3 } };
+    tracker = await TrackerProcess.start({ config });
+    const url = `ws://${formatAddressPort(tracker.http4)}/announce`;
+    const clients = [await WebClient.connect(url)];
+    const first = threads();
+    for (let i = 0; i < 5; i++) clients.push(await WebClient.connect(url));
+    expect(threads()).toBeGreaterThanOrEqual(first + 2);
+    const infoHash = binaryText();
+    for (const client of clients) await client.announce(infoHash);
+    const [maker, ...others] = clients;
+    const waiting = new Set(others);
+    // Threads that have just started may not know each other yet: such an offer comes to nothing.
+    for (let round = 0; waiting.size > 0; round++) {
+      expect(round).toBeLessThan(100);
+      await maker.announce(infoHash, { offers: offers(others.length) });
+      for (const other of waiting) {
+        // Whatever of it went to this one's thread is there before this reply, or soon.
+        await other.announce(infoHash);
+        const offer = other.inbox.find((message) => 'offer' in message);
+        if (offer === undefined) continue;
+        expect(offer.peer_id).toBe(maker.peerId);
+        other.reply(offer);
+        expect((await maker.answer()).peer_id).toBe(other.peerId);
+        waiting.delete(other);
+      }
+    }
+    for (const client of clients) client.socket.terminate();
   });
 
   it('gives a request on a connection that was handed over no more time than any', async () => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { AnnounceEvent } from '../../src/protocol/announce.js';
 import { Failure } from '../../src/protocol/failure.js';
 import { isBinaryText } from '../../src/protocol/webtorrent/binary-text.js';
-import { encodeWebFailure, encodeWebSession } from '../../src/protocol/webtorrent/reply.js';
+import { WebReply } from '../../src/protocol/webtorrent/reply.js';
 import {
   decodeWebRequest,
   WEB_MESSAGE_BYTES_MAX,
@@ -56,12 +56,15 @@ it(`reads ${ROUNDS} random and mutated frames without throwing or leaving its bo
   const seen = new Map<string, number>();
   for (let round = 0; round < ROUNDS; round++) {
     const frame = fuzzInput(prng, SAMPLES, WEB_MESSAGE_BYTES_MAX);
-    // As it arrives: text or binary, any bytes.
+    // As it arrives, text or binary: any bytes, made into UTF-8.
     const text = frame.toString();
-    const request = decodeWebRequest(text, HASHES_MAX);
+    const request = decodeWebRequest(Buffer.from(text), HASHES_MAX);
     const kind = request.kind === 'refused' ? `refused ${request.failure}` : request.kind;
     seen.set(kind, (seen.get(kind) ?? 0) + 1);
     if (!isSound(request)) expect.fail(`unsound: ${JSON.stringify(text)}`);
+    if (isMalformed(request) !== !isObject(text)) {
+      expect.fail(`JSON.parse thinks otherwise: ${JSON.stringify(text)}`);
+    }
   }
   const { messageMalformed, unknownAction, infoHashInvalid, peerIdInvalid } = Failure;
   for (const failure of [messageMalformed, unknownAction, infoHashInvalid, peerIdInvalid]) {
@@ -69,6 +72,25 @@ it(`reads ${ROUNDS} random and mutated frames without throwing or leaving its bo
   }
   for (const kind of ['announce', 'answer', 'scrape']) expect(seen.get(kind)).toBeGreaterThan(0);
 });
+
+/** Refused as no message at all. */
+function isMalformed(request: WebRequest): boolean {
+  if (request.kind !== 'refused' || request.failure !== Failure.messageMalformed) return false;
+  return request.action === undefined;
+}
+
+/** One JSON object, less deep than any client needs. */
+function isObject(text: string): boolean {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return false;
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const said = new WebReply();
 
 function isSound(request: WebRequest): boolean {
   switch (request.kind) {
@@ -78,7 +100,9 @@ function isSound(request: WebRequest): boolean {
         isBinaryText(request.peerId) &&
         Object.values<number>(AnnounceEvent).includes(request.event) &&
         request.offers.length <= WEB_OFFERS_MAX &&
-        request.offers.every(({ offerId, session }) => isPassable(offerId, sessionText(session)))
+        request.offers.every(({ offerId, start, end }) =>
+          isPassable(offerId, sessionText(request.bytes, start, end)),
+        )
       );
     case 'answer':
       return (
@@ -94,7 +118,9 @@ function isSound(request: WebRequest): boolean {
         request.infoHashes.every(isBinaryText)
       );
     case 'refused':
-      return NAMES.includes(request.failure) && JSON.parse(encodeWebFailure(request)) !== undefined;
+      return (
+        NAMES.includes(request.failure) && JSON.parse(`${said.failure(request)}`) !== undefined
+      );
   }
 }
 
@@ -103,11 +129,11 @@ function isPassable(offerId: string, text: string | undefined): boolean {
   // Too large: not passed on.
   if (text === undefined) return true;
   if (!isBinaryText(offerId) || Buffer.byteLength(text) > SESSION_BYTES_MAX) return false;
-  const message = encodeWebSession('offer', { infoHash: HASH, peerId: PEER, offerId, text });
-  const { action, offer, offer_id, peer_id, info_hash, ...more } = JSON.parse(message);
+  said.session('offer', { infoHash: HASH, peerId: PEER, offerId, text });
+  const { action, offer, offer_id, peer_id, info_hash, ...more } = JSON.parse(`${said}`);
   return (
     action === 'announce' &&
-    JSON.stringify(offer) === text &&
+    JSON.stringify(offer) === JSON.stringify(JSON.parse(text)) &&
     offer_id === offerId &&
     peer_id === PEER &&
     info_hash === HASH &&

@@ -26,6 +26,8 @@ export interface Scenario {
   readonly clockJumpMs: number;
   /** When a node stands still for some seconds, as one that is stopped or swaps does. */
   readonly freezeMs: number;
+  /** When the bus carries nothing to and from a node for some seconds, and looks connected. */
+  readonly muteMs: number;
   /** When many clients announce at once. */
   readonly burstMs: number;
   /** How far apart the clocks of nodes may be, ms. */
@@ -105,6 +107,8 @@ export function scenarioOf(seed: number): Scenario {
       silentMs: random.chance(0.5) ? between(1_500, 3_000) : 5_000,
     },
     dies: random.chance(0.3),
+    // Last, so that seeds still mean what they meant before it.
+    muteMs: often(0.2, between(1_000, 5_000)),
   };
 }
 

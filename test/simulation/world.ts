@@ -42,6 +42,8 @@ interface Machine {
   connected: boolean;
   /** Until when it stands still. */
   frozenToMs: number;
+  /** Until when its bus carries nothing. */
+  muteToMs: number;
 }
 
 export interface RunResult {
@@ -98,6 +100,7 @@ class World {
       saved: undefined,
       connected: true,
       frozenToMs: 0,
+      muteToMs: 0,
     }));
     for (const machine of this.#machines) this.#boot(machine);
   }
@@ -167,7 +170,8 @@ class World {
   }
 
   #makeTrouble(): void {
-    const { partitionMs, disconnectMs, freezeMs, crashMs, clockJumpMs, skewMs } = this.#scenario;
+    const { partitionMs, disconnectMs, freezeMs, crashMs, clockJumpMs, skewMs, muteMs } =
+      this.#scenario;
     const random = this.#random;
     const pick = () => this.#machines[random.below(this.#machines.length)];
     if (this.#isTimeFor(partitionMs)) {
@@ -187,6 +191,7 @@ class World {
       this.#say(`${machine.id} ${machine.connected ? 'connected' : 'disconnected'}`);
     }
     if (this.#isTimeFor(freezeMs)) this.#freeze(pick());
+    if (this.#isTimeFor(muteMs)) this.#mute(pick());
     if (this.#isTimeFor(crashMs)) {
       const machine = pick();
       if (machine.node === undefined) this.#boot(machine);
@@ -215,6 +220,20 @@ class World {
     machine.frozenToMs = 0;
     if (machine.node !== undefined && machine.connected) this.#bus.setConnected(machine.id, true);
     this.#say(`${machine.id} goes on`);
+  }
+
+  /** The machine's way to the bus is stuck, and nobody says so. */
+  #mute(machine: Machine): void {
+    machine.muteToMs = this.nowMs + 500 + this.#random.below(7_000);
+    this.#bus.setMute(machine.id, true);
+    this.#say(`${machine.id} hears and says nothing`);
+  }
+
+  #unmute(machine: Machine): void {
+    if (machine.muteToMs === 0) return;
+    machine.muteToMs = 0;
+    this.#bus.setMute(machine.id, false);
+    this.#say(`${machine.id} hears again`);
   }
 
   #crash(machine: Machine): void {
@@ -250,6 +269,7 @@ class World {
         continue;
       }
       this.#thaw(machine);
+      this.#unmute(machine);
       if (machine.node === undefined) this.#boot(machine);
       if (!machine.connected) this.#bus.setConnected(machine.id, true);
       machine.connected = true;
@@ -263,6 +283,7 @@ class World {
     this.#bus.advance(this.nowMs);
     const isSecond = Math.floor(this.nowMs / 1_000) !== second;
     for (const machine of this.#machines) {
+      if (machine.muteToMs <= this.nowMs) this.#unmute(machine);
       if (machine.frozenToMs > this.nowMs) continue;
       this.#thaw(machine);
       machine.node?.tick();

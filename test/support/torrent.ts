@@ -19,8 +19,13 @@ export interface Torrent {
 }
 
 /** Writes `FOLDER/NAME.torrent`; the content itself is written by `writeContent`. */
-export function makeTorrent(folder: string, name: string, announce: string): Torrent {
-  const content = randomBytes(20 * PIECE_BYTES + 1_234);
+export function makeTorrent(
+  folder: string,
+  name: string,
+  announce: string,
+  contentBytes = 20 * PIECE_BYTES + 1_234,
+): Torrent {
+  const content = randomBytes(contentBytes);
   const pieces: Buffer[] = [];
   for (let at = 0; at < content.length; at += PIECE_BYTES) {
     pieces.push(

@@ -21,17 +21,21 @@ export interface Side {
   readonly tracker: TrackerProcess;
 }
 
+export interface TransferOptions extends Pick<ClientOptions, 'caFile'> {
+  readonly contentBytes?: number;
+}
+
 export async function transfer(
-  trackerProtocol: 'http' | 'https' | 'udp',
+  trackerProtocol: ClientOptions['trackerProtocol'],
   seeder: Side,
   leecher: Side,
-  more: Pick<ClientOptions, 'caFile'> = {},
+  { contentBytes, ...more }: TransferOptions = {},
 ): Promise<void> {
   const folder = temporaryFolder('transfer');
   const [from, to] = [join(folder, 'from'), join(folder, 'to')];
   mkdirSync(from);
   mkdirSync(to);
-  const torrent = makeTorrent(folder, 'content.bin', seeder.announce);
+  const torrent = makeTorrent(folder, 'content.bin', seeder.announce, contentBytes);
   writeContent(torrent, from);
   // The same content and info hash under the other tracker's URL.
   const other = withAnnounce(torrent, folder, leecher.announce);

@@ -12,11 +12,11 @@ function fixture(pendingMax: number, perAddressPerSecondMax: number) {
   const clock = { nowMs: 5_000 };
   const posted: HandOverMessage[] = [];
   const pending = new Int32Array(new SharedArrayBuffer(4));
+  const way = { post: (message: HandOverMessage) => posted.push(message), pending, open: () => 0 };
   const gate = new HandOverGate(
     { pendingMax, perAddressPerSecondMax },
     {
-      post: (message) => posted.push(message),
-      pending,
+      ways: [way],
       isNeverPlain: (source) => source.bytes[0] === 10,
       nowMs: () => clock.nowMs,
     },
@@ -57,6 +57,37 @@ describe('hand-over gate', () => {
   it('counts an IPv6 network as one address', () => {
     const { pass } = fixture(1_000, 5);
     expect(pass('2001:db8::1', 50) + pass('2001:db8::2', 50)).toBe(5);
+  });
+
+  it('chooses the thread with the fewest connections, here and on their way', () => {
+    const threads = [5, 0, 3].map((open) => ({
+      open,
+      taken: 0,
+      pending: new Int32Array(new SharedArrayBuffer(4)),
+    }));
+    const ways = threads.map((thread) => ({
+      post: () => thread.taken++,
+      pending: thread.pending,
+      open: () => thread.open,
+    }));
+    const gate = new HandOverGate(
+      { pendingMax: 6, perAddressPerSecondMax: 100 },
+      { ways, isNeverPlain: () => true, nowMs: () => 0 },
+    );
+    const pass = (times: number): boolean[] =>
+      Array.from({ length: times }, (_, i) =>
+        gate.take(i, new Uint8Array(0), endpoint('192.0.2.1')),
+      );
+    pass(3);
+    expect(threads.map(({ taken }) => taken)).toEqual([0, 3, 0]);
+    pass(6);
+    expect(threads.map(({ taken }) => taken)).toEqual([1, 6, 2]);
+    // A thread that takes nothing any more gets no more; the last of all refuses.
+    expect(pass(10).filter((taken) => taken)).toHaveLength(9);
+    expect(threads.map(({ taken }) => taken)).toEqual([6, 6, 6]);
+    Atomics.sub(threads[2].pending, 0, 6);
+    expect(pass(1)).toEqual([true]);
+    expect(threads[2].taken).toBe(7);
   });
 
   it('does not count loopback, nor proxies that always speak first in another protocol', () => {

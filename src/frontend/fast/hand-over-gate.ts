@@ -1,14 +1,15 @@
 /**
- * Passes connections that are not plain to another thread, within bounds: so many on their way, and
- * so many a second from one address.
+ * Passes connections that are not plain to other threads, each to the one that has the fewest, within
+ * bounds: so many on their way, and so many a second from one address.
  *
  * ```
- * shared word 0   connections posted and not taken yet, by this sender
+ * a way's word 0  connections posted and not taken yet, by this sender
  * buckets         connections this second, by a hash of the address: strangers that share a bucket
  *                 share its budget
  * ```
  */
 import type { Endpoint } from '../../lib/endpoint.js';
+import { isLoopback } from '../loopback.js';
 import type { HandOver } from './fast-http-options.js';
 
 export interface HandOverMessage {
@@ -21,9 +22,17 @@ export interface HandOverGateOptions {
   readonly perAddressPerSecondMax: number;
 }
 
-export interface HandOverGateDependencies {
+/** The way to one thread. */
+export interface HandOverWay {
   readonly post: (message: HandOverMessage) => void;
   readonly pending: Int32Array;
+  /** Connections that the thread has. */
+  readonly open: () => number;
+}
+
+export interface HandOverGateDependencies {
+  /** One at least. Of those that have equally few the first one is taken. */
+  readonly ways: readonly HandOverWay[];
   /** Sources that always speak first in another protocol. They are not counted by address. */
   readonly isNeverPlain: (source: Endpoint) => boolean;
   /** A clock that never goes back, in ms. */
@@ -31,7 +40,6 @@ export interface HandOverGateDependencies {
 }
 
 const BUCKETS = 4_096;
-const LOOPBACK4 = 127;
 
 export class HandOverGate implements HandOver {
   readonly #options: HandOverGateOptions;
@@ -49,12 +57,26 @@ export class HandOverGate implements HandOver {
   }
 
   take(fd: number, bytes: Uint8Array<ArrayBuffer>, source: Endpoint): boolean {
-    const { pending, post } = this.#dependencies;
     if (!this.#admit(source)) return false;
-    if (Atomics.load(pending, 0) >= this.#options.pendingMax) return false;
-    Atomics.add(pending, 0, 1);
-    post({ fd, bytes });
+    const way = this.#choose();
+    if (way === undefined) return false;
+    Atomics.add(way.pending, 0, 1);
+    way.post({ fd, bytes });
     return true;
+  }
+
+  /** The way to the thread with the fewest connections, of those that have room for more. */
+  #choose(): HandOverWay | undefined {
+    let best: HandOverWay | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const way of this.#dependencies.ways) {
+      const pending = Atomics.load(way.pending, 0);
+      const count = pending + way.open();
+      if (pending >= this.#options.pendingMax || count >= fewest) continue;
+      best = way;
+      fewest = count;
+    }
+    return best;
   }
 
   #admit(source: Endpoint): boolean {
@@ -73,10 +95,4 @@ export class HandOverGate implements HandOver {
     this.#buckets[bucket]++;
     return true;
   }
-}
-
-function isLoopback({ family, bytes }: Endpoint): boolean {
-  if (family === 4) return bytes[0] === LOOPBACK4;
-  for (let i = 0; i < 15; i++) if (bytes[i] !== 0) return false;
-  return bytes[15] === 1;
 }

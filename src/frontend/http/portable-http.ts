@@ -340,6 +340,13 @@ export class PortableHttp implements Frontend {
   readonly #onUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
     // Nobody listens on the socket now, and a reset must not end the worker.
     socket.on('error', ignore);
+    const known = this.#table.find(socket);
+    if (known?.closing === true) {
+      // Behind a reply that closes nothing is served, but that reply has to leave.
+      socket.resume();
+      known.whenReplied(() => socket.destroySoon());
+      return;
+    }
     const connection = this.#requester(socket);
     if (connection === undefined) {
       socket.destroy();
@@ -352,6 +359,11 @@ export class PortableHttp implements Frontend {
   #upgrade(connection: HttpConnection, request: IncomingMessage, head: Buffer): void {
     const { socket } = connection;
     if (socket.destroyed) return;
+    // A reply before it ended the connection after all: when we began to stop, or to drain.
+    if (connection.closing) {
+      socket.destroySoon();
+      return;
+    }
     const offer = this.#responder.webSocketOffer(connection, request);
     if (offer?.isWelcome === true && this.#upgrades?.takes(request.url ?? '') === true) {
       const source = new Endpoint();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../lib/endpoint.js';
-import { GET, LAST, serve } from './echo-server.testing.js';
+import { BIG_BYTES, GET, LAST, serve } from './echo-server.testing.js';
 import { responses } from './http-client.testing.js';
 import type { UpgradeTaker } from './portable-http.js';
 
@@ -80,6 +80,37 @@ describe('PortableHttp, upgrades', () => {
     // Node stopped reading while replies waited.
     socket.send('y');
     await socket.until((seen) => seen.endsWith('xy'));
+  });
+
+  it.each(['/one', '/big'])('takes none behind a reply that closes: %s', async (target) => {
+    const upgrades = new EchoTaker();
+    const { client, http } = await serve({}, { upgrades });
+    const text = await client(`${LAST(target)}${offer('/ws')}x`).all();
+    const alone = await client(LAST(target)).all();
+    expect(responses(text)).toEqual(responses(alone));
+    expect(upgrades.taken).toEqual([]);
+    await until(() => http.counters.get('httpConnectionsOpen') === 0);
+  });
+
+  it('lets the replies before it leave to a slow reader when it takes none', async () => {
+    const upgrades = new EchoTaker();
+    const { client, http } = await serve({ requestsPerConnectionMax: 7 }, { upgrades });
+    const socket = client();
+    socket.socket.pause();
+    socket.send(`${GET('/big').repeat(7)}${offer('/ws')}x`);
+    await until(() => http.counters.get('httpRequests') === 7);
+    socket.socket.resume();
+    const text = await socket.all();
+    expect(responses(text).map((r) => r.body.length)).toEqual(Array(7).fill(BIG_BYTES));
+    expect(upgrades.taken).toEqual([]);
+  });
+
+  it('takes none behind the last request that a connection may make', async () => {
+    const upgrades = new EchoTaker();
+    const { client } = await serve({ requestsPerConnectionMax: 1 }, { upgrades });
+    const text = await client(`${GET('/one')}${offer('/ws')}x`).all();
+    expect(responses(text).map((r) => r.status)).toEqual([200]);
+    expect(upgrades.taken).toEqual([]);
   });
 
   it.each([

@@ -52,6 +52,11 @@ async function serve(
     tls.use(tlsIdentity(cert, key));
     return serial;
   };
+  const more = async (place: number, names: readonly string[]) => {
+    const { cert, key, serial } = await ca.issue({ names });
+    tls.use(tlsIdentity(cert, key), place);
+    return serial;
+  };
   if (algorithm !== 'none') await renew(algorithm);
   const http = new PortableHttp(
     { listen: [{ host: '127.0.0.1', port: 0 }], limits: { stopTimeoutMs: 200 } },
@@ -67,7 +72,7 @@ async function serve(
   );
   cleanups.push(() => http.stop());
   const [{ port }] = await http.start();
-  return { http, counters, port, renew };
+  return { http, counters, port, renew, more };
 }
 
 function dial(port: number): Socket {
@@ -137,6 +142,49 @@ describe('PortableHttp over TLS', () => {
       await until(() => counters.get('httpConnectionsOpen') === 0);
       expect(counters.get('httpBytesIn')).toBe((GET('/a') + GET('/b') + LAST('/c')).length);
       expect(counters.get('httpsHandshakesOpen')).toBe(0);
+    },
+  );
+
+  it('serves the certificate of the name that is asked for, and else the first', async () => {
+    const { port, more, renew } = await serve({ isForMore: true });
+    const first = await renew('ecdsa');
+    const second = await more(1, ['two.example', '*.sub.example']);
+    const third = await more(2, ['three.example', 'two.example']);
+    const served = async (servername: string) => {
+      const socket = await shake(port, { servername, checkServerIdentity: () => undefined });
+      return socket.getPeerCertificate().serialNumber;
+    };
+    const names = ['two.example', 'a.sub.example', 'TWO.example', 'three.example', 'localhost'];
+    const expected = [second, second, second, third, first];
+    for (const [i, name] of names.entries()) expect(await served(name), name).toBe(expected[i]);
+    expect(await served('unknown.example')).toBe(first);
+    expect(await served('a.b.sub.example'), 'a wildcard is one label').toBe(first);
+    const plain = await shake(port, { checkServerIdentity: () => undefined });
+    expect(plain.getPeerCertificate().serialNumber, 'no name').toBe(first);
+    // Each is renewed by itself.
+    const next = await more(1, ['two.example']);
+    expect([await served('two.example'), await served('three.example')]).toEqual([next, third]);
+    expect(await served('a.sub.example')).toBe(first);
+  });
+
+  it('serves other names before the first certificate has come', async () => {
+    const { port, more } = await serve({ isForMore: true }, {}, 'none');
+    await more(1, ['two.example']);
+    await shake(port, { servername: 'two.example' });
+    await expect(shake(port, { servername: 'localhost' })).rejects.toThrow();
+  });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'resumes a session of another name over %s',
+    async (version) => {
+      const { port, more } = await serve({ isForMore: true });
+      await more(1, ['two.example']);
+      const options = { minVersion: version, maxVersion: version, servername: 'two.example' };
+      const first = connect({ port, host: '127.0.0.1', ca: ca.pem, ...options });
+      sockets.push(first);
+      const session = await new Promise<Buffer>((resolve) => first.once('session', resolve));
+      const second = await shake(port, { ...options, session });
+      expect(second.isSessionReused()).toBe(true);
     },
   );
 

@@ -2,9 +2,19 @@
  * The TLS of a frontend: which protocols and ciphers, under which certificate, with which ticket
  * keys; and the handshakes under way. A new certificate is for new handshakes: connections that
  * live keep what they have.
+ *
+ * ```
+ * place 0    for everybody who asks for no name, or for one that no certificate has
+ *       1..  for whoever asks for a name that is in it (SNI); of several, the first
+ * ```
  */
 import type { Socket } from 'node:net';
-import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TlsOptions,
+} from 'node:tls';
 import type { FrontendCounters } from '../counters.js';
 import { type HandshakeLimits, Handshakes } from './handshakes.js';
 import { TicketKeys } from './ticket-keys.js';
@@ -34,7 +44,12 @@ export interface TlsDoorOptions extends HandshakeLimits {
   /** `TICKET_SECRET_BYTES` random bytes, shared by the workers of an address, and when they were made. */
   readonly ticketSecret: Uint8Array;
   readonly ticketStartMs: number;
+  /** Certificates of other names will come: only then names are looked at. */
+  readonly isForMore?: boolean;
 }
+
+/** The same for all certificates: a session is of this server, whichever it began with. */
+const SESSION_ID_CONTEXT = 'trackerbt';
 
 /** What a TLS server of node is asked for. */
 interface ContextTaker {
@@ -46,27 +61,36 @@ export class TlsDoor<T> {
   readonly #tickets: TicketKeys;
   readonly #servers = new Set<ContextTaker>();
   readonly #timer: NodeJS.Timeout;
-  #identity: TlsIdentity | undefined;
+  readonly #isForMore: boolean;
+  /** By place; a hole where none has come yet. */
+  readonly #identities: (TlsIdentity | undefined)[] = [];
+  /** What was made of those from 1 on. */
+  readonly #contexts: (SecureContext | undefined)[] = [];
 
   /** Without an identity, every handshake fails until `use` brings one. */
   constructor(options: TlsDoorOptions, counters: FrontendCounters) {
     this.handshakes = new Handshakes(options, counters);
     this.#tickets = new TicketKeys(options.ticketSecret, options.ticketStartMs);
+    this.#isForMore = options.isForMore ?? false;
     const sweepMs = Math.max(SWEEP_MS_MIN, Math.min(SWEEP_MS_MAX, options.handshakeTimeoutMs / 4));
     this.#timer = setInterval(() => this.#tick(), sweepMs).unref();
   }
 
-  /** Serves new handshakes with this certificate. */
-  use(identity: TlsIdentity): void {
-    this.#identity = identity;
+  /** Serves new handshakes with this certificate, in the place of the one that was there. */
+  use(identity: TlsIdentity, place = 0): void {
+    this.#identities[place] = identity;
     this.#update(this.#tickets.at(Date.now()).keys);
   }
 
   /** For the server that is then passed to `add`. */
   serverOptions(): TlsOptions {
+    const byName: Pick<TlsOptions, 'SNICallback'> = {
+      SNICallback: (name, done) => done(null, this.#contextFor(name)),
+    };
     return {
-      ...this.#context(this.#tickets.at(Date.now()).keys),
+      ...this.#context(this.#tickets.at(Date.now()).keys, 0),
       ALPNProtocols: ['http/1.1'],
+      ...(this.#isForMore ? byName : {}),
     };
   }
 
@@ -92,11 +116,21 @@ export class TlsDoor<T> {
   }
 
   #update(ticketKeys: Buffer): void {
-    for (const server of this.#servers) server.setSecureContext(this.#context(ticketKeys));
+    for (const server of this.#servers) server.setSecureContext(this.#context(ticketKeys, 0));
+    for (let place = 1; place < this.#identities.length; place++) {
+      if (this.#identities[place] === undefined) continue;
+      this.#contexts[place] = createSecureContext(this.#context(ticketKeys, place));
+    }
   }
 
-  #context(ticketKeys: Buffer): SecureContextOptions {
-    const { cert, key } = this.#identity ?? {};
+  /** For a client that asks for that name; undefined for what everybody gets. */
+  #contextFor(name: string): SecureContext | undefined {
+    const place = this.#identities.findIndex((identity) => identity?.isFor(name));
+    return place > 0 ? this.#contexts[place] : undefined;
+  }
+
+  #context(ticketKeys: Buffer, place: number): SecureContextOptions {
+    const { cert, key } = this.#identities[place] ?? {};
     return {
       ...(cert === undefined ? {} : { cert, key }),
       minVersion: 'TLSv1.2',
@@ -104,6 +138,7 @@ export class TlsDoor<T> {
       honorCipherOrder: true,
       secureOptions: NO_RENEGOTIATION,
       sessionTimeout: SESSION_SECONDS,
+      sessionIdContext: SESSION_ID_CONTEXT,
       ticketKeys,
     };
   }

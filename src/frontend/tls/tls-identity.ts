@@ -24,6 +24,8 @@ export interface TlsIdentity {
   readonly names: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** True when the certificate is for that host name; wildcards count. Never throws. */
+  readonly isFor: (name: string) => boolean;
 }
 
 /** Large enough for any chain; a file above is none. */
@@ -57,6 +59,13 @@ export function tlsIdentity(cert: string, key: string): TlsIdentity {
     names: first.subjectAltName ?? first.subject,
     notBeforeMs: Date.parse(first.validFrom),
     notAfterMs: Date.parse(first.validTo),
+    isFor: (name) => {
+      try {
+        return first.checkHost(name) !== undefined;
+      } catch {
+        return false;
+      }
+    },
   };
 }
 

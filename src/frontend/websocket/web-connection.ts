@@ -39,6 +39,8 @@ export class WebConnection implements WebSocketPeer {
   isPaused = false;
   /** When it was last of use: opened, or in a swarm. */
   usedMs: number;
+  readonly slot: number;
+  readonly cell: number;
   readonly #ws: WebSocket;
   readonly #socket: Socket;
   #isCorked = false;
@@ -47,13 +49,15 @@ export class WebConnection implements WebSocketPeer {
   #allowance: number;
   #allowanceMs: number;
 
-  /** `slot` is where the wheel has it. */
+  /** `slot` is where the wheel has it, `cell` where its address is counted. */
   constructor(
     ws: WebSocket,
     socket: Socket,
-    readonly slot: number,
+    { slot, cell }: { readonly slot: number; readonly cell: number },
     means: WebConnectionMeans,
   ) {
+    this.slot = slot;
+    this.cell = cell;
     this.#ws = ws;
     this.#socket = socket;
     this.#means = means;
@@ -62,10 +66,14 @@ export class WebConnection implements WebSocketPeer {
     this.usedMs = this.#allowanceMs;
   }
 
-  send(text: string): void {
+  get isBehind(): boolean {
+    return this.#hasUnread(this.#means.unreadBytesMax / 2);
+  }
+
+  send(bytes: Buffer, length: number): void {
     const ws = this.#ws;
     if (ws.readyState !== ws.OPEN || !this.checkReader()) return;
-    const frame = textFrame(text);
+    const frame = textFrame(bytes, length);
     const { counters, flushLater } = this.#means;
     if (!this.#isCorked) {
       this.#isCorked = true;
@@ -94,7 +102,7 @@ export class WebConnection implements WebSocketPeer {
 
   /** Closes a connection whose client does not read; false when that is so. */
   checkReader(): boolean {
-    if (this.#ws.bufferedAmount <= this.#means.unreadBytesMax) return true;
+    if (!this.#hasUnread(this.#means.unreadBytesMax)) return true;
     this.#means.counters.count(FrontendCounter.wsSlowReaders);
     // A close message would wait behind what is not read.
     this.#ws.terminate();
@@ -144,6 +152,18 @@ export class WebConnection implements WebSocketPeer {
     this.#ws.terminate();
   }
 
+  /** More than `bytes` wait for the client. */
+  #hasUnread(bytes: number): boolean {
+    const ws = this.#ws;
+    if (ws.bufferedAmount <= bytes) return false;
+    if (this.#isCorked) {
+      // What we hold back until the end of the turn is not the client's fault.
+      this.#socket.uncork();
+      this.#socket.cork();
+    }
+    return ws.bufferedAmount > bytes;
+  }
+
   #refill(): void {
     const { messagesPerSecond, nowMs } = this.#means;
     const now = nowMs();
@@ -153,8 +173,7 @@ export class WebConnection implements WebSocketPeer {
   }
 }
 
-function textFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text);
+function textFrame(bytes: Buffer, length: number): Buffer {
   const headBytes = length < 126 ? 2 : length < 0x1_0000 ? 4 : 10;
   const frame = Buffer.allocUnsafe(headBytes + length);
   frame[0] = TEXT_FRAME;
@@ -168,6 +187,6 @@ function textFrame(text: string): Buffer {
     frame.writeUInt32BE(0, 2);
     frame.writeUInt32BE(length, 6);
   }
-  frame.write(text, headBytes);
+  bytes.copy(frame, headBytes, 0, length);
   return frame;
 }

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type FrontendCounterName, FrontendCounters } from '../counters.js';
 import { PortableHttp } from '../http/portable-http.js';
+import { createAddressCounts } from './address-counts.js';
 import { BURST_SECONDS } from './web-connection.js';
 import { WebSocketFrontend } from './web-socket-frontend.js';
 import type { WebSocketHandler, WebSocketPeer } from './web-socket-handler.js';
@@ -16,16 +17,30 @@ class Echo implements WebSocketHandler {
   readonly peers = new Set<WebSocketPeer>();
   readonly busy = new Set<WebSocketPeer>();
   ended = 0;
+  behind: boolean[] = [];
 
   beginBatch(): void {}
 
-  heard(peer: WebSocketPeer, text: string): void {
+  heard(peer: WebSocketPeer, bytes: Buffer): void {
+    const text = bytes.toString();
     this.heardTexts.push(text);
     this.peers.add(peer);
     if (text === 'busy') this.busy.add(peer);
+    if (text === 'behind?') {
+      const answer = Buffer.from(String(peer.isBehind));
+      peer.send(answer, answer.length);
+      return;
+    }
+    if (text === 'fill') {
+      this.behind = Array.from({ length: 40 }, () => {
+        if (!peer.isBehind) peer.send(Buffer.alloc(100_000, 'x'), 100_000);
+        return peer.isBehind;
+      });
+      return;
+    }
     if (text === 'flood') {
-      for (let i = 0; i < 40; i++) peer.send('x'.repeat(1_000_000));
-    } else peer.send(text);
+      for (let i = 0; i < 40; i++) peer.send(Buffer.alloc(1_000_000, 'x'), 1_000_000);
+    } else peer.send(bytes, bytes.length);
   }
 
   isInUse(peer: WebSocketPeer): boolean {
@@ -42,7 +57,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function serve(limits: Partial<WebSocketLimits> = {}) {
+async function serve(
+  limits: Partial<WebSocketLimits> = {},
+  more: { readonly addresses?: SharedArrayBuffer } = {},
+) {
   let nowMs = 1_000_000;
   const handler = new Echo();
   const counters = new FrontendCounters();
@@ -54,6 +72,7 @@ async function serve(limits: Partial<WebSocketLimits> = {}) {
       takes: (target) => target === '/ws',
       nowMs: () => nowMs,
       ticks: false,
+      ...more,
     },
   );
   const http = new PortableHttp(
@@ -62,6 +81,10 @@ async function serve(limits: Partial<WebSocketLimits> = {}) {
       handler: { beginBatch: () => {}, handle: () => -404 },
       counters,
       upgrades: frontend,
+      proxies: {
+        isTrusted: () => true,
+        forwardedClient: (header, client) => client.setAddressText(header),
+      },
       onFatal: (error) => {
         throw error;
       },
@@ -125,6 +148,14 @@ describe('a WebSocket', () => {
     expect(String((await heard)[0])).toBe('binary');
     expect(handler.heardTexts).toEqual(['täxt', 'binary']);
     expect([count('wsMessagesIn'), count('wsMessagesOut')]).toEqual([2, 2]);
+  });
+
+  it('gives binary frames on as sound UTF-8, whatever they hold', async () => {
+    const { client } = await serve();
+    const socket = await client();
+    const heard = once(socket, 'message');
+    socket.send(Buffer.from([0x61, 0xff, 0x62, 0xc3]), { binary: true });
+    expect((await heard)[0]).toEqual(Buffer.from('a\ufffdb\ufffd'));
   });
 
   it('answers each ping once', async () => {
@@ -258,6 +289,71 @@ describe('bounds', () => {
     socket.send('flood');
     await expect.poll(() => count('wsSlowReaders')).toBe(1);
     await expect.poll(() => count('wsConnectionsOpen')).toBe(0);
+  });
+
+  it('of what waits for a reader: behind at half of it, and cut off only above it', async () => {
+    const unreadBytesMax = 1_000_000;
+    const { client, count, handler } = await serve({ unreadBytesMax });
+    const socket = await client();
+    expect(await echo(socket, 'behind?')).toBe('false');
+    socket.pause();
+    for (let i = 0; i < 100 && handler.behind.at(-1) !== true; i++) {
+      handler.behind = [];
+      socket.send('fill');
+      await expect.poll(() => handler.behind.length).toBe(40);
+    }
+    expect(handler.behind.at(-1)).toBe(true);
+    expect(count('wsSlowReaders')).toBe(0);
+    socket.resume();
+    await expect
+      .poll(async () => {
+        socket.send('behind?');
+        const [data] = await once(socket, 'message');
+        return String(data);
+      })
+      .toBe('false');
+  });
+
+  it('of the rate: pongs that nobody asked for count', async () => {
+    const { client, count } = await serve({ messagesPerSecond: 2 });
+    const socket = await client();
+    const closed = closing(socket);
+    const raw = (socket as unknown as { _socket: Socket })._socket;
+    raw.cork();
+    for (let i = 0; i < 100; i++) socket.pong('x');
+    raw.uncork();
+    expect(await closed).toBe(1008);
+    expect(count('wsRateCloses')).toBe(1);
+  });
+
+  it('of one address: more are answered 429, until some have gone', async () => {
+    const addresses = createAddressCounts();
+    const { client, port, count } = await serve({ connectionsPerAddressMax: 2 }, { addresses });
+    const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
+    const first = await client(from('192.0.2.1'));
+    await client(from('192.0.2.1'));
+    expect(await status(port, from('192.0.2.1'))).toBe(429);
+    expect(count('wsAddressesRefused')).toBe(1);
+    await client(from('198.51.100.1'));
+    // Loopback itself is not counted.
+    for (let i = 0; i < 3; i++) await client();
+    first.close();
+    await closing(first);
+    await expect.poll(() => count('wsConnectionsOpen')).toBe(5);
+    await client(from('192.0.2.1'));
+  });
+
+  it('of one address: a handshake that is none takes no place', async () => {
+    const addresses = createAddressCounts();
+    const { client, port, count } = await serve({ connectionsPerAddressMax: 1 }, { addresses });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      'GET /ws HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    await once(socket, 'data');
+    socket.destroy();
+    expect(count('wsHandshakesRefused')).toBe(1);
+    await client({ headers: { 'X-Forwarded-For': '192.0.2.1' } });
   });
 
   it('of silence: who does not answer a ping is cut off', async () => {

@@ -9,6 +9,7 @@
  *
  * One timer serves all of them. Compression is off: it takes 100 KB and more a connection.
  */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
@@ -16,6 +17,7 @@ import type { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import type { UpgradeTaker } from '../http/portable-http.js';
 import { rawRefusal } from '../http/refusal.js';
+import { AddressCounts, NO_CELL } from './address-counts.js';
 import { WebConnection, type WebConnectionMeans } from './web-connection.js';
 import type { WebSocketHandler } from './web-socket-handler.js';
 import type { WebSocketLimits } from './web-socket-limits.js';
@@ -30,6 +32,8 @@ const CLOSE_MS = 2_000;
 export interface WebSocketDependencies {
   readonly handler: WebSocketHandler;
   readonly counters: FrontendCounters;
+  /** Shared by all workers (createAddressCounts); none when absent. */
+  readonly addresses?: SharedArrayBuffer;
   /** True for request targets that become WebSockets. */
   readonly takes: (target: string) => boolean;
   /** A clock that never goes back, in ms. */
@@ -37,6 +41,8 @@ export interface WebSocketDependencies {
   /** Calls `tick` each second, for tests that turn the wheel themselves; a timer when absent. */
   readonly ticks?: false;
 }
+
+type Listener = (this: WebSocket, data: RawData, isBinary: boolean) => void;
 
 export class WebSocketFrontend implements UpgradeTaker {
   readonly #limits: WebSocketLimits;
@@ -47,6 +53,7 @@ export class WebSocketFrontend implements UpgradeTaker {
   readonly #server: WebSocketServer;
   readonly #means: WebConnectionMeans;
   readonly #origins: ReadonlySet<string>;
+  readonly #addresses: AddressCounts | undefined;
   readonly #connections = new Map<WebSocket, WebConnection>();
   readonly #wheel: Set<WebConnection>[];
   /** Of connections that are not read for a while. */
@@ -62,7 +69,8 @@ export class WebSocketFrontend implements UpgradeTaker {
   readonly #listeners = this.#makeListeners();
 
   constructor(limits: WebSocketLimits, dependencies: WebSocketDependencies) {
-    const { handler, counters, takes, nowMs = () => performance.now(), ticks } = dependencies;
+    const { handler, counters, addresses, takes, ticks } = dependencies;
+    const { nowMs = () => performance.now() } = dependencies;
     this.#limits = limits;
     this.#handler = handler;
     this.#counters = counters;
@@ -72,6 +80,9 @@ export class WebSocketFrontend implements UpgradeTaker {
     const flushLater = (connection: WebConnection) => this.#flushLater(connection);
     this.#means = { counters, messagesPerSecond, unreadBytesMax, nowMs, flushLater };
     this.#origins = new Set(limits.origins);
+    if (addresses !== undefined) {
+      this.#addresses = new AddressCounts(limits.connectionsPerAddressMax, addresses);
+    }
     this.#wheel = Array.from({ length: limits.pingSeconds }, () => new Set());
     const options = {
       noServer: true,
@@ -105,7 +116,7 @@ export class WebSocketFrontend implements UpgradeTaker {
     request: IncomingMessage,
     socket: Socket,
     head: Buffer,
-    _source: Endpoint,
+    source: Endpoint,
     { release }: { readonly release: () => void },
   ): void {
     const refusal = this.#refusal(request);
@@ -116,11 +127,21 @@ export class WebSocketFrontend implements UpgradeTaker {
       this.#refuse(socket, refusal);
       return;
     }
+    const cell = this.#addresses?.take(source) ?? NO_CELL;
+    if (cell < 0) {
+      this.#counters.count(FrontendCounter.wsAddressesRefused);
+      this.#refuse(socket, 429);
+      return;
+    }
+    let isOpen = false;
+    // Within this call ws decides, one way or the other.
     this.#server.handleUpgrade(request, socket, head, (ws) => {
+      isOpen = true;
       // From here on the connection counts among ours, which have a bound of their own.
       release();
-      this.#open(ws, socket);
+      this.#open(ws, socket, cell);
     });
+    if (!isOpen) this.#addresses?.give(cell);
   }
 
   /** Answers, and does not wait for whoever does not read that, goes on sending, or stays. */
@@ -173,10 +194,10 @@ export class WebSocketFrontend implements UpgradeTaker {
     return origin !== undefined && this.#origins.has(origin.toLowerCase()) ? 0 : 403;
   }
 
-  #open(ws: WebSocket, socket: Socket): void {
+  #open(ws: WebSocket, socket: Socket, cell: number): void {
     // Dealt out evenly: thousands may come at once, and are not to be pinged at once.
     const slot = this.#next++ % this.#wheel.length;
-    const connection = new WebConnection(ws, socket, slot, this.#means);
+    const connection = new WebConnection(ws, socket, { slot, cell }, this.#means);
     this.#connections.set(ws, connection);
     this.#wheel[slot].add(connection);
     this.#counters.count(FrontendCounter.wsConnectionsTotal);
@@ -195,14 +216,16 @@ export class WebSocketFrontend implements UpgradeTaker {
     for (const connection of connections) connection.flush();
   };
 
-  #heard(ws: WebSocket, data: RawData): void {
+  #heard(ws: WebSocket, data: RawData, isBinary: boolean): void {
     const connection = this.#admit(ws);
     if (connection === undefined) return;
     const bytes = data as Buffer;
     this.#counters.count(FrontendCounter.wsMessagesIn);
     this.#counters.add(FrontendCounter.wsBytesIn, bytes.length);
     this.#handler.beginBatch();
-    this.#handler.heard(connection, bytes.toString());
+    // Texts were checked by ws; in binary frames anything may stand.
+    const isUnsound = isBinary && !isUtf8(bytes);
+    this.#handler.heard(connection, isUnsound ? Buffer.from(bytes.toString()) : bytes);
   }
 
   /** The connection, if what it sent is to be handled. */
@@ -243,19 +266,20 @@ export class WebSocketFrontend implements UpgradeTaker {
     this.#connections.delete(ws);
     this.#wheel[connection.slot].delete(connection);
     this.#paused.delete(connection);
+    this.#addresses?.give(connection.cell);
     this.#counters.add(FrontendCounter.wsConnectionsOpen, -1);
     this.#handler.closed(connection);
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
   /** One set of listeners for all connections: each finds its own by what it is called on. */
-  #makeListeners(): readonly (readonly [string, (this: WebSocket, data: RawData) => void])[] {
+  #makeListeners(): readonly (readonly [string, Listener])[] {
     const frontend = this;
     return [
       [
         'message',
-        function (data) {
-          frontend.#heard(this, data);
+        function (data, isBinary) {
+          frontend.#heard(this, data, isBinary);
         },
       ],
       [
@@ -268,7 +292,9 @@ export class WebSocketFrontend implements UpgradeTaker {
         'pong',
         function () {
           const connection = frontend.#connections.get(this);
-          if (connection !== undefined) connection.isAsked = false;
+          // One is what we asked for; more of them are messages like any other.
+          if (connection?.isAsked === true) connection.isAsked = false;
+          else frontend.#admit(this);
         },
       ],
       [

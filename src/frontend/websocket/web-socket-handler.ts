@@ -2,8 +2,13 @@
 
 /** A connection, as the handler sees it. */
 export interface WebSocketPeer {
-  /** Sends a text message; in silence not, once the connection ends. */
-  send(text: string): void;
+  /** What is sent now would wait: the client is far behind with reading. */
+  readonly isBehind: boolean;
+  /**
+   * Sends the first `length` bytes, UTF-8, as a text message; in silence not, once the connection ends.
+   * They are copied.
+   */
+  send(bytes: Buffer, length: number): void;
 }
 
 /** Understands messages. Never throws for bad input. */
@@ -12,8 +17,11 @@ export interface WebSocketHandler {
   readonly draining: boolean;
   /** Called before a message is handled, and each second: reads the clock. */
   beginBatch(): void;
-  /** Handles a message of at most `WebSocketLimits.messageBytesMax` bytes. */
-  heard(peer: WebSocketPeer, text: string): void;
+  /**
+   * Handles a message of at most `WebSocketLimits.messageBytesMax` bytes: well-formed UTF-8, good only
+   * during the call.
+   */
+  heard(peer: WebSocketPeer, bytes: Buffer): void;
   /** True for a connection that is there for a reason, however long it is silent. */
   isInUse(peer: WebSocketPeer): boolean;
   /** The connection has ended. Called once for each of which something was heard, and for others too. */

@@ -2,6 +2,8 @@
 export interface WebSocketLimits {
   /** Open connections of this worker. */
   readonly connectionsMax: number;
+  /** The same of one address, in all workers together; 0: no bound. Loopback is not counted. */
+  readonly connectionsPerAddressMax: number;
   /** Largest message, in bytes: a larger one closes its connection (1009). */
   readonly messageBytesMax: number;
   /**
@@ -24,6 +26,7 @@ export interface WebSocketLimits {
 
 export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   connectionsMax: 50_000,
+  connectionsPerAddressMax: 1_000,
   messageBytesMax: 64 * 1024,
   messagesPerSecond: 20,
   pingSeconds: 60,

@@ -3,7 +3,11 @@ import { expect, it } from 'vitest';
 import { AnnounceReply, ScrapeEntry } from '../announce.js';
 import { Failure } from '../failure.js';
 import { readBinaryText } from './binary-text.js';
-import { encodeWebAnnounce, encodeWebFailure, encodeWebScrape, encodeWebSession } from './reply.js';
+import { WebReply } from './reply.js';
+import { SESSION_BYTES_MAX } from './session-text.js';
+
+const said = new WebReply();
+const read = () => JSON.parse(String(said));
 
 const binary = fc
   .uint8Array({ minLength: 20, maxLength: 20 })
@@ -14,7 +18,8 @@ it('names any 20 bytes in the reply to an announce', () => {
   Object.assign(reply, { intervalSeconds: 120, seeders: 3, leechers: 4 });
   fc.assert(
     fc.property(binary, (infoHash) => {
-      expect(JSON.parse(encodeWebAnnounce(infoHash, reply))).toEqual({
+      said.announce(infoHash, reply);
+      expect(read()).toEqual({
         action: 'announce',
         interval: 120,
         info_hash: infoHash,
@@ -29,8 +34,8 @@ it('puts a description in as it is', () => {
   fc.assert(
     fc.property(binary, binary, binary, fc.string(), (infoHash, peerId, offerId, sdp) => {
       const text = JSON.stringify({ type: 'offer', sdp });
-      const message = encodeWebSession('offer', { infoHash, peerId, offerId, text });
-      expect(JSON.parse(message)).toEqual({
+      said.session('offer', { infoHash, peerId, offerId, text });
+      expect(read()).toEqual({
         action: 'announce',
         offer: { type: 'offer', sdp },
         offer_id: offerId,
@@ -43,8 +48,9 @@ it('puts a description in as it is', () => {
 
 it('gives the counts of each hash of a scrape', () => {
   const entry = new ScrapeEntry();
-  const read = (i: number) => Object.assign(entry, { seeders: i, leechers: i + 1, downloads: 9 });
-  expect(JSON.parse(encodeWebScrape(['a', '"'], read, 60))).toEqual({
+  const counts = (i: number) => Object.assign(entry, { seeders: i, leechers: i + 1, downloads: 9 });
+  said.scrape(['a', '"'], counts, 60);
+  expect(read()).toEqual({
     action: 'scrape',
     files: {
       a: { complete: 0, incomplete: 1, downloaded: 9 },
@@ -57,13 +63,30 @@ it('gives the counts of each hash of a scrape', () => {
 it('says why, and of what as far as that is known', () => {
   const failure = Failure.peerIdInvalid;
   const refused = { kind: 'refused', failure, action: 'announce', infoHash: 'x' } as const;
-  expect(JSON.parse(encodeWebFailure(refused))).toEqual({
+  said.failure(refused);
+  expect(read()).toEqual({
     'failure reason': 'peer_id must be 20 bytes',
     action: 'announce',
     info_hash: 'x',
   });
   const bare = { ...refused, action: undefined, infoHash: undefined };
-  expect(JSON.parse(encodeWebFailure(bare))).toEqual({
+  said.failure(bare);
+  expect(read()).toEqual({
     'failure reason': 'peer_id must be 20 bytes',
   });
+});
+
+it('has room for the longest of all', () => {
+  const escaped = '\u0001'.repeat(20);
+  const text = `{"sdp":"${'x'.repeat(SESSION_BYTES_MAX - 10)}"}`;
+  said.session('answer', { infoHash: escaped, peerId: escaped, offerId: escaped, text });
+  expect(read().answer).toEqual(JSON.parse(text));
+  const hashes = Array.from({ length: 2_000 }, (_, i) => `${i}`.padEnd(20, '\u00ff'));
+  const entry = new ScrapeEntry();
+  said.scrape(hashes, () => entry, 60);
+  expect(Object.keys(read().files)).toHaveLength(2_000);
+  const reply = new AnnounceReply();
+  Object.assign(reply, { intervalSeconds: 0, seeders: 4_294_967_295, leechers: 10 });
+  said.announce(escaped, reply);
+  expect(read()).toMatchObject({ interval: 0, complete: 4_294_967_295, incomplete: 10 });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AnnounceEvent } from '../announce.js';
 import { Failure } from '../failure.js';
-import { decodeWebRequest, WEB_OFFERS_MAX } from './request.js';
-import { SESSION_BYTES_MAX, sessionText } from './session-text.js';
+import { decodeWebRequest, WEB_OFFERS_MAX, type WebRequest } from './request.js';
+import { isSessionText, SESSION_BYTES_MAX, sessionText } from './session-text.js';
 
 const HASH = '\u0000\u007f\u0080\u00ff0123456789abcdef';
 const PEER = '-WW0200-\u00e4bcdefghijkl';
@@ -10,21 +10,43 @@ const OTHER = 'b'.repeat(20);
 const OFFER_ID = 'o'.repeat(20);
 const SESSION = { type: 'offer', sdp: 'v=0\r\n' };
 
-const decode = (message: unknown) => decodeWebRequest(JSON.stringify(message), 3);
+const read = (text: string) => decodeWebRequest(Buffer.from(text), 3);
+const decode = (message: unknown) => read(JSON.stringify(message));
+/** The offers of an announce, as they would be passed on. */
+const passed = (request: WebRequest): unknown[] => {
+  if (request.kind !== 'announce') return [];
+  const { offers, bytes } = request;
+  return offers.map(({ offerId, start, end }) => [offerId, sessionText(bytes, start, end)]);
+};
 const announce = (more: object = {}) =>
   decode({ action: 'announce', info_hash: HASH, peer_id: PEER, ...more });
 
 describe('an announce', () => {
   it('is read with what it says', () => {
     const offers = [{ offer: SESSION, offer_id: OFFER_ID }];
-    expect(announce({ left: 0, event: 'completed', numwant: 50, offers })).toEqual({
+    const request = announce({ left: 0, event: 'completed', numwant: 50, offers });
+    expect(request).toMatchObject({
       kind: 'announce',
       infoHash: HASH,
       peerId: PEER,
       event: AnnounceEvent.completed,
       leftIsZero: true,
-      offers: [{ offerId: OFFER_ID, session: SESSION }],
     });
+    expect(passed(request)).toEqual([[OFFER_ID, JSON.stringify(SESSION)]]);
+  });
+
+  it('passes descriptions on as they came', () => {
+    const text = '{ "sdp" : "v=0\\r\\n\\u00e4ä😀\\"" ,\n"n": -1.5e+3, "l": [true, null] }';
+    const offer = `{"offer":${text},"offer_id":"${OFFER_ID}"}`;
+    const message = `{"action":"announce","info_hash":"${OFFER_ID}","peer_id":"${OTHER}","offers":[${offer}]}`;
+    expect(passed(read(message))).toEqual([[OFFER_ID, text]]);
+    const answer = `{"offer_id":"${OFFER_ID}","to_peer_id":"${PEER}","answer":${text},"peer_id":"${OTHER}","info_hash":"${OFFER_ID}","action":"announce"}`;
+    expect(read(answer)).toMatchObject({ text, textBytes: Buffer.byteLength(text) });
+  });
+
+  it('is read by the last of members that stand twice, and by names that are escaped', () => {
+    const twice = `{"action":"scrape","info_hash":"x","\\u0061ction":"announce","info_hash":"${OFFER_ID}","peer_id":"${OTHER}","left":1,"left":0}`;
+    expect(read(twice)).toMatchObject({ kind: 'announce', infoHash: OFFER_ID, leftIsZero: true });
   });
 
   it.each([
@@ -33,6 +55,9 @@ describe('an announce', () => {
     ['a number over 0', 1, false],
     ['0', 0, true],
     ['0 as a text', '0', true],
+    ['00 as a text', '00', false],
+    ['a list', [0], false],
+    ['no', false, false],
     ['an object', {}, false],
   ])('takes `left` of %s', (_, left, leftIsZero) => {
     expect(announce({ left })).toMatchObject({ kind: 'announce', leftIsZero });
@@ -97,6 +122,7 @@ describe('an answer', () => {
       toPeerId: OTHER,
       offerId: OFFER_ID,
       text: JSON.stringify(SESSION),
+      textBytes: JSON.stringify(SESSION).length,
     });
   });
 
@@ -135,13 +161,48 @@ describe('a scrape', () => {
 });
 
 describe('what is neither', () => {
-  it.each(['', 'null', '7', '[]', '"x"', '{', '{"action":', '\u0000', 'NaN'])(
+  it.each(['', 'null', '7', '[]', '"x"', '{', '{"action":', '\u0000', 'NaN', '{}}', '{} {', '{},'])(
     'is malformed: %j',
     (text) => {
       const failure = Failure.messageMalformed;
-      expect(decodeWebRequest(text, 3)).toMatchObject({ kind: 'refused', failure });
+      expect(read(text)).toMatchObject({ kind: 'refused', failure, action: undefined });
     },
   );
+
+  it.each([
+    'tru',
+    'nul',
+    '01',
+    '1.',
+    '.5',
+    '+1',
+    '-',
+    '1e',
+    '1e+',
+    '"',
+    '"\\x"',
+    '"\\u12g4"',
+    '"\\u12',
+    '"a\nb"',
+    '[1,]',
+    '[,1]',
+    '[1 2]',
+    '{"a":1,}',
+    '{"a"}',
+    '{a:1}',
+    "'a'",
+    '[1}',
+    '{"a":1]',
+    '\u00a01',
+    '/**/1',
+  ])('is malformed with a member that is %s', (value) => {
+    const more = [`"x":${value}`, `"answer":${value}`, `"offers":${value}`, `"left":${value}`];
+    for (const member of more) {
+      const text = `{"action":"announce","info_hash":"${OFFER_ID}","peer_id":"${OTHER}",${member}}`;
+      expect(() => JSON.parse(text)).toThrow();
+      expect(read(text)).toMatchObject({ kind: 'refused', failure: Failure.messageMalformed });
+    }
+  });
 
   it.each([
     [{ action: 'connect' }, Failure.unknownAction],
@@ -159,25 +220,41 @@ describe('what is neither', () => {
     const depth = 30_000;
     const failure = Failure.messageMalformed;
     const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
-    expect(decodeWebRequest(deep, 3)).toMatchObject({ failure });
+    expect(read(deep)).toMatchObject({ failure });
     const base = JSON.stringify({ action: 'announce', info_hash: HASH, peer_id: PEER });
     const inside = `${base.slice(0, -1)},"offers":[{"offer":{"a":${deep}},"offer_id":"${OFFER_ID}"}]}`;
-    expect(decodeWebRequest(inside, 3)).toMatchObject({ failure });
+    expect(read(inside)).toMatchObject({ failure });
   });
 });
 
 describe('a description', () => {
+  const isPassed = (session: unknown): boolean => {
+    const text = JSON.stringify(session);
+    const whole = decode({
+      action: 'announce',
+      info_hash: HASH,
+      peer_id: PEER,
+      offers: [{ offer: session, offer_id: OFFER_ID }],
+    });
+    const isPassed = typeof (passed(whole)[0] as unknown[] | undefined)?.[1] === 'string';
+    // What another tracker says is held to the same.
+    expect(isSessionText(text)).toBe(isPassed);
+    return isPassed;
+  };
+
   it('is bounded in bytes, members and depth', () => {
-    expect(sessionText({ sdp: 'x'.repeat(SESSION_BYTES_MAX - 10) })).toHaveLength(
-      SESSION_BYTES_MAX,
-    );
-    expect(sessionText({ sdp: 'x'.repeat(SESSION_BYTES_MAX - 9) })).toBeUndefined();
+    expect(isPassed({ sdp: 'x'.repeat(SESSION_BYTES_MAX - 10) })).toBe(true);
+    expect(isPassed({ sdp: 'x'.repeat(SESSION_BYTES_MAX - 9) })).toBe(false);
     // Two bytes each.
-    expect(sessionText({ sdp: 'ä'.repeat(SESSION_BYTES_MAX / 2) })).toBeUndefined();
-    expect(
-      sessionText(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, i]))),
-    ).toBe(undefined);
-    expect(sessionText({ a: { b: { c: 1 } } })).toBe('{"a":{"b":{"c":1}}}');
-    expect(sessionText({ a: { b: { c: { d: { e: 1 } } } } })).toBeUndefined();
+    expect(isPassed({ sdp: 'ä'.repeat(SESSION_BYTES_MAX / 2) })).toBe(false);
+    const members = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i]));
+    expect(isPassed(members(64))).toBe(true);
+    expect(isPassed(members(65))).toBe(false);
+    expect(isPassed({ a: members(32), b: Array(30).fill(1) })).toBe(true);
+    expect(isPassed({ a: members(32), b: Array(31).fill(1) })).toBe(false);
+    expect(isPassed({ a: { b: { c: 1 } } })).toBe(true);
+    expect(isPassed({ a: { b: [{ d: 1 }] } })).toBe(true);
+    expect(isPassed({ a: { b: { c: { d: { e: 1 } } } } })).toBe(false);
   });
 });

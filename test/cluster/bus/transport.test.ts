@@ -45,6 +45,18 @@ describe('the transport over a real bus', () => {
     expect(to.counters).toMatchObject({ receivedMessages: 2, receivedBytes: 6 });
   });
 
+  it('brings a node its own heartbeats: that is how it knows that the bus carries anything', async () => {
+    const bus = await startBus();
+    const node = await bus.node();
+    const transport = bus.transport(node);
+    const heard: string[] = [];
+    transport.subscribe('hb.*', (subject) => heard.push(subject));
+    await connection(transport, true);
+    transport.publish(`hb.${node.id}`, bytes('beat'));
+    await holds('a heartbeat', () => heard.length === 1);
+    expect(heard).toEqual([`hb.${node.id}`]);
+  });
+
   it('hears subjects that are added while it is connected', async () => {
     const bus = await startBus();
     const [a, b] = [await bus.node(), await bus.node()];

@@ -8,7 +8,7 @@ export interface ClientOptions {
   readonly folder: string;
   readonly torrent: Torrent;
   readonly role: 'seeder' | 'leecher';
-  readonly trackerProtocol: 'http' | 'https' | 'udp';
+  readonly trackerProtocol: 'http' | 'https' | 'udp' | 'ws' | 'wss';
   /** File of the authority that vouches for an HTTPS tracker. */
   readonly caFile?: string;
   /** Lines for /etc/hosts, for a client that does not understand literal addresses. */
