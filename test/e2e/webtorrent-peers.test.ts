@@ -36,9 +36,7 @@ beforeAll(async () => {
   writeFileSync(certFile, cert);
   writeFileSync(keyFile, key, { mode: 0o600 });
   const args = ['--https', `${HOST}:0`, '--tls-cert', certFile, '--tls-key', keyFile];
-  // A client that missed an offer makes new ones soon.
-  const config = { websocket: { intervalSeconds: 15 } };
-  tracker = await TrackerProcess.start({ args, config });
+  tracker = await TrackerProcess.start({ args });
 });
 afterAll(async () => {
   await tracker?.remove();

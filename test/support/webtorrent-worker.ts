@@ -18,6 +18,7 @@ export interface WebPeerOrder {
 }
 
 const PARENT_STEP_MS = 500;
+const ATTEMPTS_MAX = 20;
 
 const { file, folder, role } = JSON.parse(process.argv[2]) as WebPeerOrder;
 const parent = process.ppid;
@@ -33,8 +34,8 @@ function end(code: number): never {
 
 /**
  * WebRTC ends the gathering of addresses with an event without a candidate. The package that stands
- * in for WebRTC in Node.js leaves it out, so that each offer and answer waits 5 s for more, and an
- * answer that comes so late sometimes finds its connection gone. We say it in its place.
+ * in for WebRTC in Node.js leaves it out, so that each offer and answer waits 5 s for more. We say it
+ * in its place.
  */
 function sayWhenGathered(): void {
   const { dispatchEvent } = EventTarget.prototype;
@@ -59,39 +60,67 @@ if (!WebTorrent.WEBRTC_SUPPORT) {
   say('no WebRTC');
   end(3);
 }
-const client = new WebTorrent({
-  dht: false,
-  lsd: false,
-  utp: false,
-  utPex: false,
-  natUpnp: false,
-  natPmp: false,
-  webSeeds: false,
-  // No server helps two peers of one machine to find their addresses, and none may be asked.
-  tracker: { rtcConfig: { iceServers: [] } },
-});
+let attempts = 0;
+let client = begin();
 
-function leave(code: number): void {
-  client.destroy(() => end(code));
-}
-
-client.on('error', (error: Error) => {
-  say(`error: ${error.message}`);
-  end(1);
-});
 process.on('SIGTERM', () => leave(0));
 setInterval(() => {
   if (process.ppid !== parent) end(1);
 }, PARENT_STEP_MS);
 
-const torrent = client.add(readFileSync(file), { path: folder });
-torrent.on('warning', (warning: Error | string) => say(`warning: ${warning}`));
-torrent.on('trackerAnnounce', () => say('announced'));
-torrent.on('wire', ({ type }: { type: string }) => {
-  say(`wire: ${type}`);
-  if (type !== 'webrtc') end(2);
-});
-torrent.on('done', () => {
-  say('done');
-  if (role === 'leecher') leave(0);
-});
+function leave(code: number): void {
+  client.destroy(() => end(code));
+}
+
+/**
+ * Begins anew, under another peer id: the other side keeps the old one for half a minute.
+ *
+ * libdatachannel, to which the answer to an offer is handed, may finish a handshake that the other
+ * side of a short way began early before it has stored whom to expect, and gives that connection up
+ * as forged (`Got a remote candidate without ICE transport`). On a busy machine every fourth does so.
+ */
+function beginAgain(): void {
+  if (++attempts === ATTEMPTS_MAX) end(4);
+  client.destroy(() => {
+    client = begin();
+  });
+}
+
+function begin(): WebTorrent {
+  const own = new WebTorrent({
+    dht: false,
+    lsd: false,
+    utp: false,
+    utPex: false,
+    natUpnp: false,
+    natPmp: false,
+    webSeeds: false,
+    // No server helps two peers of one machine to find their addresses, and none may be asked.
+    tracker: { rtcConfig: { iceServers: [] } },
+  });
+  own.on('error', (error: Error) => {
+    say(`error: ${error.message}`);
+    end(1);
+  });
+  const torrent = own.add(readFileSync(file), { path: folder });
+  let isConnected = false;
+  let isOver = false;
+  torrent.on('warning', (warning: Error | string) => {
+    say(`warning: ${warning}`);
+    if (isConnected || isOver || !String(warning).includes('Connection error')) return;
+    isOver = true;
+    // Others have yet to hear of the same error.
+    setImmediate(beginAgain);
+  });
+  torrent.on('trackerAnnounce', () => say('announced'));
+  torrent.on('wire', ({ type }: { type: string }) => {
+    isConnected = true;
+    say(`wire: ${type}`);
+    if (type !== 'webrtc') end(2);
+  });
+  torrent.on('done', () => {
+    say('done');
+    if (role === 'leecher') leave(0);
+  });
+  return own;
+}
