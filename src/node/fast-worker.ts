@@ -1,4 +1,5 @@
 /** Puts a tracker behind both protocols in one loop of system calls, and runs it to its end. */
+import { randomBytes } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { FrontendCounters } from '../frontend/counters.js';
 import { FastHttp } from '../frontend/fast/fast-http.js';
@@ -42,7 +43,11 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
   );
   const proxies = new CidrSet(task.trustedProxies);
   const handOver = new HandOverGate(
-    { pendingMax: task.handOverPendingMax, perAddressPerSecondMax: task.handOverPerAddress },
+    {
+      pendingMax: task.handOverPendingMax,
+      perAddressPerSecondMax: task.handOverPerAddress,
+      seed: randomBytes(4).readInt32LE(),
+    },
     {
       ways: task.handOver.map((end) => handOverWay(end, context)),
       isNeverPlain: (source) => task.proxyProtocol && proxies.has(source),

@@ -82,7 +82,6 @@ export class TrackerNode {
   #onCluster: (report: ClusterReport) => void = () => {};
   /** Ends the wait for the cluster, if there is one. */
   #endWait: () => void = () => {};
-  /** Of a worker that starts when the first connection waits for it. */
   /** Workers that start when a connection waits for them, by name. */
   readonly #lateTasks = new Map<string, WorkerTask>();
   readonly #lateTimers = new Map<string, NodeJS.Timeout>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hashInfoHash, hashPeer } from './hash.js';
+import { hashInfoHash, hashPeer, hashWords } from './hash.js';
 
 /** HalfSipHash-1-3 of `bytes`, as the paper's reference code has it, byte by byte. */
 function reference(key: readonly [number, number], bytes: Uint8Array): number {
@@ -47,6 +47,11 @@ describe('keyed hashes', () => {
           : hashPeer(KEYS, new Uint16Array(bytes.buffer), 0, length / 2);
       expect(actual, `${length} bytes`).toBe(expected);
     }
+    for (const length of [4, 64, 252]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => 29 * i + 3);
+      const expected = reference([KEYS[0], KEYS[1]], bytes);
+      expect(hashWords(KEYS, new Uint32Array(bytes.buffer)), `${length} bytes`).toBe(expected);
+    }
   });
 
   it('have no collisions that hold for every key', () => {
@@ -56,6 +61,8 @@ describe('keyed hashes', () => {
     for (let key = 0; key < 100; key++) {
       const keys = Int32Array.of(key, 7 * key);
       expect(hashInfoHash(keys, words, 0)).not.toBe(hashInfoHash(keys, flipped, 0));
+      const [plain, other] = [new Uint32Array(words), new Uint32Array(flipped)];
+      expect(hashWords(keys, plain)).not.toBe(hashWords(keys, other));
     }
   });
 });

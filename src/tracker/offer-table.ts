@@ -19,7 +19,8 @@
  * Numbers in arrays instead of objects in a Map: an announce with five offers that are all answered
  * goes through ten entries, and made garbage of each (`npm run bench -- ws`).
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+import { hashWords } from '../swarm/hash.js';
 
 /** How long an offer may be answered; clients give up after 50 s. */
 export const OFFER_SECONDS = 60;
@@ -80,7 +81,7 @@ export class OfferTable {
   evicted = 0;
   readonly #options: OfferTableOptions;
   /** Strangers choose the keys: where they come to stand must not be theirs to choose. */
-  readonly #seed = randomBytes(4).readUInt32LE();
+  readonly #hashKeys = randomFillSync(new Int32Array(2));
   #size = 0;
   #capacity = 0;
   #oldest = NONE;
@@ -89,7 +90,7 @@ export class OfferTable {
   #free = NONE;
   #slots = new Int32Array(0);
   #keys = new Uint32Array(0);
-  #hashes = new Uint32Array(0);
+  #hashes = new Int32Array(0);
   #ends = new Float64Array(0);
   #newer = new Int32Array(0);
   #older = new Int32Array(0);
@@ -109,14 +110,15 @@ export class OfferTable {
   /** Notes an offer, in place of one of the same key. The oldest make room for it. */
   put(key: OfferKey, holder: OfferHolder, other: string, nowSeconds: number): void {
     const { offersMax, perHolderMax } = this.#options;
-    this.remove(this.find(key, 0));
+    const hash = hashWords(this.#hashKeys, key.words);
+    this.remove(this.#locate(key, hash));
     if (holder.offers >= perHolderMax) this.#evict(holder.oldest);
     if (this.#size >= offersMax) this.#evict(this.#oldest);
     if (this.#free === NONE) this.#grow();
     const entry = this.#free;
     this.#free = this.#newer[entry];
     this.#keys.set(key.words, entry * KEY_WORDS);
-    this.#hashes[entry] = this.#hash(key);
+    this.#hashes[entry] = hash;
     this.#others[entry] = other;
     this.#holders[entry] = holder;
     this.#ends[entry] = nowSeconds + OFFER_SECONDS;
@@ -129,16 +131,8 @@ export class OfferTable {
   /** The entry of an offer that stands, or -1; good until the next `put` or `remove`. */
   find(key: OfferKey, nowSeconds: number): number {
     if (this.#size === 0) return NONE;
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    const hash = this.#hash(key);
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const entry = slots[at] - 1;
-      if (entry === NONE) return NONE;
-      if (this.#hashes[entry] === hash && this.#isKey(entry, key)) {
-        return this.#ends[entry] > nowSeconds ? entry : NONE;
-      }
-    }
+    const entry = this.#locate(key, hashWords(this.#hashKeys, key.words));
+    return entry !== NONE && this.#ends[entry] > nowSeconds ? entry : NONE;
   }
 
   /** The other side of an entry. */
@@ -176,16 +170,15 @@ export class OfferTable {
     this.evicted++;
   }
 
-  /** FNV-1a over words, and mixed at the end: the lower bits choose the slot. */
-  #hash({ words }: OfferKey): number {
-    let hash = this.#seed;
-    for (let i = 0; i < KEY_WORDS; i++) {
-      hash = Math.imul(hash ^ words[i], 0x01000193);
-      hash ^= hash >>> 15;
+  /** The entry of that key, ended or not. */
+  #locate(key: OfferKey, hash: number): number {
+    if (this.#size === 0) return NONE;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = slots[at] - 1;
+      if (entry === NONE || (this.#hashes[entry] === hash && this.#isKey(entry, key))) return entry;
     }
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return (hash ^ (hash >>> 16)) >>> 0;
   }
 
   #isKey(entry: number, { words }: OfferKey): boolean {
@@ -258,11 +251,10 @@ export class OfferTable {
     };
     const keys = new Uint32Array(capacity * KEY_WORDS);
     keys.set(this.#keys);
-    const hashes = new Uint32Array(capacity);
-    hashes.set(this.#hashes);
     const ends = new Float64Array(capacity);
     ends.set(this.#ends);
-    [this.#keys, this.#hashes, this.#ends] = [keys, hashes, ends];
+    [this.#keys, this.#ends] = [keys, ends];
+    this.#hashes = grown(this.#hashes);
     this.#newer = grown(this.#newer);
     this.#older = grown(this.#older);
     this.#next = grown(this.#next);

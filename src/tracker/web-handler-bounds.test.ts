@@ -27,6 +27,21 @@ describe('bounds', () => {
     ]);
   });
 
+  it('of peer ids, of which those that left all their swarms make room', () => {
+    const rig = new Rig({ subscriptionsMax: 100 });
+    const page = rig.page('a');
+    const ids = Array.from({ length: 3 * VOICES_MAX }, (_, i) => `${i}`.padEnd(20, 'p'));
+    for (const peer_id of ids) {
+      expect(page.announce({ peer_id })).toMatchObject([{ incomplete: 1 }]);
+      page.announce({ peer_id, event: 'stopped' });
+    }
+    expect(rig.handler.voices).toBe(VOICES_MAX);
+    // The next one is heard, where one before it was.
+    page.announce({ peer_id: 'last'.padEnd(20, '.') });
+    rig.page('m').announce({ offers: offers(1) });
+    expect(page.inbox).toMatchObject([{ peer_id: 'm'.repeat(20) }]);
+  });
+
   it('of offers that wait, in all: the oldest make room', () => {
     const rig = new Rig({ offersMax: 3 });
     const other = rig.page('a');

@@ -69,7 +69,7 @@ export interface WebHandlerDependencies {
   readonly later: (work: () => void) => void;
 }
 
-/** Peer ids that may share a connection. */
+/** Peer ids that may share a connection; one in no swarm makes room for another. */
 export const VOICES_MAX = 8;
 /**
  * Of one connection, made and given each; more take the place of its oldest. A client with hundreds of
@@ -269,7 +269,7 @@ export class WebHandler implements WebSocketHandler {
   /** Whether there is room for a swarm of a voice; both may be new. */
   #admit(client: Client | undefined, voice: WebVoice | undefined, infoHash: string): Failure {
     if (client === undefined || voice?.swarms.has(infoHash) === true) return Failure.none;
-    const isFull = voice === undefined && client.voices.length >= VOICES_MAX;
+    const isFull = voice === undefined && !hasRoom(client) && idleVoice(client) === undefined;
     const { subscriptionsMax } = this.#options;
     return isFull || client.swarms >= subscriptionsMax ? Failure.swarmsTooMany : Failure.none;
   }
@@ -437,16 +437,33 @@ export class WebHandler implements WebSocketHandler {
       this.#clients.set(peer, client);
     }
     if (!client.voices.includes(voice)) {
+      if (!hasRoom(client)) this.#unseat(client, idleVoice(client));
       client.voices.push(voice);
       this.#seats.set(voice.number, { voice, peer, client });
     }
     return client;
+  }
+
+  /** Forgets a peer id that is in no swarm: pages that come and go may share a connection. */
+  #unseat({ voices }: Client, voice: WebVoice | undefined): void {
+    if (voice === undefined) return;
+    voices.splice(voices.indexOf(voice), 1);
+    this.#seats.delete(voice.number);
   }
 }
 
 /** For signals that come from another node: what they hold is a description, and nothing else. */
 export function isSoundSignal({ text }: Signal): boolean {
   return isSessionText(text);
+}
+
+function hasRoom({ voices }: Client): boolean {
+  return voices.length < VOICES_MAX;
+}
+
+/** One that has left all its swarms. */
+function idleVoice({ voices }: Client): WebVoice | undefined {
+  return voices.find((voice) => voice.swarms.size === 0);
 }
 
 function voiceOf({ voices }: Client, peerId: string): WebVoice | undefined {

@@ -8,13 +8,13 @@ function endpoint(address: string): Endpoint {
   return result;
 }
 
-function fixture(pendingMax: number, perAddressPerSecondMax: number) {
+function fixture(pendingMax: number, perAddressPerSecondMax: number, seed = 1) {
   const clock = { nowMs: 5_000 };
   const posted: HandOverMessage[] = [];
   const pending = new Int32Array(new SharedArrayBuffer(4));
   const way = { post: (message: HandOverMessage) => posted.push(message), pending, open: () => 0 };
   const gate = new HandOverGate(
-    { pendingMax, perAddressPerSecondMax },
+    { pendingMax, perAddressPerSecondMax, seed },
     {
       ways: [way],
       isNeverPlain: (source) => source.bytes[0] === 10,
@@ -59,6 +59,18 @@ describe('hand-over gate', () => {
     expect(pass('2001:db8::1', 50) + pass('2001:db8::2', 50)).toBe(5);
   });
 
+  it('has strangers share a budget by chance alone: whoever knows another seed hits nobody', () => {
+    // Whether one connection of the network uses up what the address has.
+    const isShared = (seed: number) => (network: string) => {
+      const { pass } = fixture(2, 1, seed);
+      return pass(network, 1) === 1 && pass('192.0.2.1', 1) === 0;
+    };
+    const networks = Array.from({ length: 20_000 }, (_, i) => `2001:db8:${i.toString(16)}::1`);
+    const aimed = networks.filter(isShared(1));
+    expect(aimed.length).toBeGreaterThan(0);
+    expect(aimed.filter(isShared(2))).toEqual([]);
+  });
+
   it('chooses the thread with the fewest connections, here and on their way', () => {
     const threads = [5, 0, 3].map((open) => ({
       open,
@@ -71,7 +83,7 @@ describe('hand-over gate', () => {
       open: () => thread.open,
     }));
     const gate = new HandOverGate(
-      { pendingMax: 6, perAddressPerSecondMax: 100 },
+      { pendingMax: 6, perAddressPerSecondMax: 100, seed: 1 },
       { ways, isNeverPlain: () => true, nowMs: () => 0 },
     );
     const pass = (times: number): boolean[] =>

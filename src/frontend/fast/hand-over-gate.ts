@@ -4,8 +4,8 @@
  *
  * ```
  * a way's word 0  connections posted and not taken yet, by this sender
- * buckets         connections this second, by a hash of the address: strangers that share a bucket
- *                 share its budget
+ * buckets         connections this second, by a keyed hash of the address: strangers that share a
+ *                 bucket share its budget
  * ```
  */
 import type { Endpoint } from '../../lib/endpoint.js';
@@ -20,6 +20,8 @@ export interface HandOverMessage {
 export interface HandOverGateOptions {
   readonly pendingMax: number;
   readonly perAddressPerSecondMax: number;
+  /** Any number, kept secret: nobody is to choose whom to share a bucket with, and use that up. */
+  readonly seed: number;
 }
 
 /** The way to one thread. */
@@ -86,10 +88,13 @@ export class HandOverGate implements HandOver {
       this.#second = second;
       this.#buckets.fill(0);
     }
-    let hash = 0;
+    let hash = this.#options.seed;
     // Of an IPv6 address the network counts: its owner has all the rest.
     const length = source.family === 4 ? 4 : 8;
-    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ source.bytes[i], 0x01000193);
+    for (let i = 0; i < length; i++) {
+      hash = Math.imul(hash ^ source.bytes[i], 0x01000193);
+      hash ^= hash >>> 15;
+    }
     const bucket = (hash ^ (hash >>> 15)) & (BUCKETS - 1);
     if (this.#buckets[bucket] >= this.#options.perAddressPerSecondMax) return false;
     this.#buckets[bucket]++;

@@ -27,7 +27,12 @@ export interface WebConnectionMeans {
   readonly nowMs: () => number;
   /** Told once of a connection that has something to flush at the end of this turn. */
   readonly flushLater: (connection: WebConnection) => void;
+  /** Told of a connection that has much to read still, again and again. */
+  readonly noteLate: (connection: WebConnection) => void;
 }
+
+/** What may wait for each of many clients without any notice: most have less, for a moment. */
+const NOTICED_BYTES = 4 * 1024;
 
 /** Final frame, text. */
 const TEXT_FRAME = 0x81;
@@ -89,6 +94,13 @@ export class WebConnection implements WebSocketPeer {
   flush(): void {
     this.#isCorked = false;
     this.#socket.uncork();
+    if (this.unreadBytes > 0) this.#means.noteLate(this);
+  }
+
+  /** What waits for the client; 0 for what is not worth a look. */
+  get unreadBytes(): number {
+    const bytes = this.#ws.bufferedAmount;
+    return bytes > NOTICED_BYTES ? bytes : 0;
   }
 
   ping(): void {
@@ -103,10 +115,14 @@ export class WebConnection implements WebSocketPeer {
   /** Closes a connection whose client does not read; false when that is so. */
   checkReader(): boolean {
     if (!this.#hasUnread(this.#means.unreadBytesMax)) return true;
+    this.cutReader();
+    return false;
+  }
+
+  cutReader(): void {
     this.#means.counters.count(FrontendCounter.wsSlowReaders);
     // A close message would wait behind what is not read.
     this.#ws.terminate();
-    return false;
   }
 
   /**

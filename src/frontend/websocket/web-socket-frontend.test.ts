@@ -291,6 +291,37 @@ describe('bounds', () => {
     await expect.poll(() => count('wsConnectionsOpen')).toBe(0);
   });
 
+  it('of what waits for all readers together: who is behind for longest is cut off', async () => {
+    const limits = {
+      unreadBytesMax: 100_000_000,
+      unreadTotalBytesMax: 45_000_000,
+      pingSeconds: 100,
+    };
+    const { client, count, frontend, pass } = await serve(limits);
+    const [first, second, third] = [await client(), await client(), await client()];
+    for (const socket of [first, second]) {
+      socket.pause();
+      const before = count('wsBytesOut');
+      socket.send('flood');
+      await expect.poll(() => count('wsBytesOut') - before).toBeGreaterThan(40_000_000);
+    }
+    expect(await echo(third)).toBe('echo');
+    expect(count('wsSlowReaders')).toBe(0);
+    pass(1);
+    expect(count('wsSlowReaders')).toBe(1);
+    await expect.poll(() => frontend.connections).toBe(2);
+    // Who reads is late no more.
+    const heard = once(second, 'message');
+    second.resume();
+    await heard;
+    expect(second.readyState).toBe(WebSocket.OPEN);
+    pass(3);
+    expect(count('wsSlowReaders')).toBe(1);
+    const ended = once(first, 'close');
+    first.resume();
+    await ended;
+  });
+
   it('of what waits for a reader: behind at half of it, and cut off only above it', async () => {
     const unreadBytesMax = 1_000_000;
     const { client, count, handler } = await serve({ unreadBytesMax });

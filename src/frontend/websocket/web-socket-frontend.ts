@@ -58,6 +58,8 @@ export class WebSocketFrontend implements UpgradeTaker {
   readonly #wheel: Set<WebConnection>[];
   /** Of connections that are not read for a while. */
   readonly #paused = new Set<WebConnection>();
+  /** Of connections that have something to read still: who is behind for longest comes first. */
+  readonly #late = new Set<WebConnection>();
   readonly #timer: NodeJS.Timeout | undefined;
   /** Connections that something was sent to in this turn of the event loop. */
   #unflushed: WebConnection[] = [];
@@ -78,7 +80,8 @@ export class WebSocketFrontend implements UpgradeTaker {
     this.#nowMs = nowMs;
     const { messagesPerSecond, unreadBytesMax, messageBytesMax } = limits;
     const flushLater = (connection: WebConnection) => this.#flushLater(connection);
-    this.#means = { counters, messagesPerSecond, unreadBytesMax, nowMs, flushLater };
+    const noteLate = (connection: WebConnection) => void this.#late.add(connection);
+    this.#means = { counters, messagesPerSecond, unreadBytesMax, nowMs, flushLater, noteLate };
     this.#origins = new Set(limits.origins);
     if (addresses !== undefined) {
       this.#addresses = new AddressCounts(limits.connectionsPerAddressMax, addresses);
@@ -162,6 +165,23 @@ export class WebSocketFrontend implements UpgradeTaker {
     }
     this.#turn = (this.#turn + 1) % this.#wheel.length;
     for (const connection of this.#wheel[this.#turn]) this.#visit(connection);
+    this.#boundUnread();
+  }
+
+  /** Cuts those that are behind for longest, when too much waits for all together. */
+  #boundUnread(): void {
+    let total = 0;
+    for (const connection of this.#late) {
+      const bytes = connection.unreadBytes;
+      if (bytes === 0) this.#late.delete(connection);
+      total += bytes;
+    }
+    for (const connection of this.#late) {
+      if (total <= this.#limits.unreadTotalBytesMax) return;
+      total -= connection.unreadBytes;
+      this.#late.delete(connection);
+      connection.cutReader();
+    }
   }
 
   /** Says good bye to all, and waits for them, a bounded time. */
@@ -243,6 +263,7 @@ export class WebSocketFrontend implements UpgradeTaker {
       return;
     }
     if (!connection.checkReader()) return;
+    if (connection.unreadBytes > 0) this.#late.add(connection);
     if (connection.isPaused) return;
     if (connection.isAsked) {
       this.#counters.count(FrontendCounter.wsTimeouts);
@@ -266,6 +287,7 @@ export class WebSocketFrontend implements UpgradeTaker {
     this.#connections.delete(ws);
     this.#wheel[connection.slot].delete(connection);
     this.#paused.delete(connection);
+    this.#late.delete(connection);
     this.#addresses?.give(connection.cell);
     this.#counters.add(FrontendCounter.wsConnectionsOpen, -1);
     this.#handler.closed(connection);

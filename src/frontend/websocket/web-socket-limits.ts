@@ -18,6 +18,11 @@ export interface WebSocketLimits {
   readonly idleSeconds: number;
   /** Bytes that wait for a client to read them; above it is closed. */
   readonly unreadBytesMax: number;
+  /**
+   * The same of all connections of this worker together: each of them may stay just below its own
+   * bound. Those that are behind for longest are closed.
+   */
+  readonly unreadTotalBytesMax: number;
   /** Values of `Origin` that are let in, such as `https://example.org`; empty: all, and none. */
   readonly origins: readonly string[];
   /** How long clients may take to say good bye when the worker stops. */
@@ -32,6 +37,7 @@ export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   pingSeconds: 60,
   idleSeconds: 60,
   unreadBytesMax: 256 * 1024,
+  unreadTotalBytesMax: 256 * 1024 * 1024,
   origins: [],
   stopTimeoutMs: 1_000,
 };

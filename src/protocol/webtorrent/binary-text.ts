@@ -58,27 +58,41 @@ export class BinaryTextReader {
   read(bytes: Uint8Array, start: number, end: number): string | undefined {
     if (bytes[start] !== QUOTE) return undefined;
     const text = this.#text;
-    const last = end - 1;
-    let at = start + 1;
-    let length = 0;
-    while (at < last) {
-      const byte = bytes[at];
-      let unit = byte;
-      if (byte === BACKSLASH) {
-        const isUnit = bytes[at + 1] === LETTER_U;
-        unit = isUnit ? hexUnit(bytes, at + 2) : (ESCAPES.get(bytes[at + 1]) ?? -1);
-        at += isUnit ? 6 : 2;
-      } else if (byte < 0x80) at++;
-      else {
-        // Two bytes of UTF-8, the first c2 or c3, are 0x80 to 0xff.
-        unit = byte <= 0xc3 ? ((byte & 0x03) << 6) | (bytes[at + 1] & 0x3f) : -1;
-        at += 2;
-      }
-      if (unit < 0 || unit > 0xff || length === BINARY_TEXT_BYTES) return undefined;
-      text[length++] = unit;
-    }
+    const length = readUnits(bytes, start, end, text);
     return length === BINARY_TEXT_BYTES ? text.toString('latin1') : undefined;
   }
+}
+
+/**
+ * Reads the code units of the string that stands from `start` to `end`, a sound JSON value in UTF-8.
+ * Returns how many there are; -1 when there are more than `units` holds, or some over 0xff.
+ */
+export function readUnits(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  units: Uint8Array,
+): number {
+  const last = end - 1;
+  let at = start + 1;
+  let length = 0;
+  while (at < last) {
+    const byte = bytes[at];
+    let unit = byte;
+    if (byte === BACKSLASH) {
+      const isUnit = bytes[at + 1] === LETTER_U;
+      unit = isUnit ? hexUnit(bytes, at + 2) : (ESCAPES.get(bytes[at + 1]) ?? -1);
+      at += isUnit ? 6 : 2;
+    } else if (byte < 0x80) at++;
+    else {
+      // Two bytes of UTF-8, the first c2 or c3, are 0x80 to 0xff.
+      unit = byte <= 0xc3 ? ((byte & 0x03) << 6) | (bytes[at + 1] & 0x3f) : -1;
+      at += 2;
+    }
+    if (unit < 0 || unit > 0xff || length === units.length) return -1;
+    units[length++] = unit;
+  }
+  return length;
 }
 
 function hexUnit(bytes: Uint8Array, at: number): number {

@@ -50,6 +50,20 @@ describe('an announce', () => {
   });
 
   it.each([
+    ['"to\\u005fpeer_id"', '"\\u0061nswer"', '"offer\\u005Fid"', 'answer'],
+    // Not an `a`: U+0161, whose lower byte is one; and names that are longer or shorter.
+    ['"to_peer_id"', '"\\u0161nswer"', '"offer_id"', 'announce'],
+    ['"to_peer_id"', '"\u0161nswer"', '"offer_id"', 'announce'],
+    ['"to_peer_id"', '"answer\\u0000"', '"offer_id"', 'announce'],
+    ['"to_peer_id"', '"answe\\u0072\\n\\n\\n\\n\\n\\n"', '"offer_id"', 'announce'],
+    ['"to_peer_id\\n"', '"answer"', '"offer_id"', 'refused'],
+  ])('takes %s, %s and %s for what JSON says they are', (to, answer, offerId, kind) => {
+    const rest = `"action":"announce","info_hash":"${OFFER_ID}","peer_id":"${OTHER}"`;
+    const message = `{${to}:"${OTHER}",${answer}:{"sdp":""},${offerId}:"${OFFER_ID}",${rest}}`;
+    expect(read(message).kind).toBe(kind);
+  });
+
+  it.each([
     ['null, which is what JSON makes of Infinity', null, false],
     ['nothing', undefined, false],
     ['a number over 0', 1, false],

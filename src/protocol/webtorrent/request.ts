@@ -16,7 +16,7 @@
  */
 import { AnnounceEvent } from '../announce.js';
 import { Failure } from '../failure.js';
-import { BinaryTextReader, isBinaryText } from './binary-text.js';
+import { BinaryTextReader, isBinaryText, readUnits } from './binary-text.js';
 import { JsonScan } from './json-scan.js';
 import { isSessionShape, sessionText } from './session-text.js';
 
@@ -83,7 +83,6 @@ const EVENTS: ReadonlyMap<unknown, AnnounceEvent> = new Map([
 
 const QUOTE = 0x22;
 const LIST = 0x5b;
-const BACKSLASH = 0x5c;
 const LIST_END = 0x5d;
 const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
@@ -106,12 +105,15 @@ const NAMES = Object.keys(MEMBERS).map((name) => Buffer.from(name));
 /** Members of an offer. */
 const OFFER_NAMES = [Buffer.from('offer'), Buffer.from('offer_id')];
 const OFFER = 0;
+/** Of the longest name. */
+const NAME_BYTES_MAX = Math.max(...NAMES.map((name) => name.length));
 
 /** What is known of the message that is read. Nothing of it outlives a call. */
 const scan = new JsonScan();
 const binary = new BinaryTextReader();
 const starts = new Int32Array(MEMBER_COUNT);
 const ends = new Int32Array(MEMBER_COUNT);
+const keyUnits = new Uint8Array(NAME_BYTES_MAX);
 let message: Buffer = Buffer.alloc(0);
 let answerIsSession = false;
 let offers: WebOffer[] = [];
@@ -158,12 +160,14 @@ function nameIn(names: readonly Buffer[]): number {
   for (let i = 0; i < names.length; i++) {
     if (names[i].length === length && isAt(names[i], start)) return i;
   }
-  for (let at = start; at < start + length; at++) {
-    if (message[at] !== BACKSLASH) continue;
-    const key = textAt(scan.keyStart, scan.keyEnd);
-    return names.findIndex((name) => name.toString() === key);
-  }
-  return -1;
+  // Escaped, maybe; no value is made of it either, for thousands fit into a message.
+  const units = readUnits(message, scan.keyStart, scan.keyEnd, keyUnits);
+  return names.findIndex((name) => name.length === units && isKey(name));
+}
+
+function isKey(name: Buffer): boolean {
+  for (let i = 0; i < name.length; i++) if (keyUnits[i] !== name[i]) return false;
+  return true;
 }
 
 function isAt(name: Buffer, start: number): boolean {
