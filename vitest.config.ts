@@ -10,11 +10,11 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 const WORKERS_MAX = 2;
 const IS_LONG = process.env.TEST_LONG === '1';
 
-function quick(name: string, include: string): TestProjectConfiguration {
+function quick(name: string, ...include: string[]): TestProjectConfiguration {
   return {
     test: {
       name,
-      include: [include],
+      include,
       testTimeout: 60_000,
       hookTimeout: 60_000,
       maxWorkers: WORKERS_MAX,
@@ -64,7 +64,7 @@ export default defineConfig({
     watch: false,
     maxWorkers: WORKERS_MAX,
     projects: [
-      quick('unit', 'src/**/*.test.ts'),
+      quick('unit', 'src/**/*.test.ts', 'web/src/**/*.test.ts'),
       quick('layout', 'test/layout/**/*.test.ts'),
       quick('fuzz', 'test/fuzz/**/*.test.ts'),
       quick('simulation', 'test/simulation/**/*.test.ts'),
@@ -74,7 +74,7 @@ export default defineConfig({
       waiting('e2e', 2),
       waiting('dns', 2),
       waiting('cluster', 2),
-      serial('browser', 3),
+      waiting('browser', 2),
       serial('abuse', 3, { io: 'portable' }),
       serial('abuse-fast', 3, { folder: 'abuse', io: 'fast' }),
     ],

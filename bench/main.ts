@@ -3,6 +3,7 @@ import { benchCallCosts } from './call-costs.js';
 import { benchCluster } from './cluster.js';
 import { benchDns } from './dns.js';
 import { benchLists } from './lists.js';
+import { benchPage } from './page.js';
 import { sideBySide } from './side-by-side.js';
 import { benchStore } from './store.js';
 import { benchWorkers } from './workers.js';
@@ -15,12 +16,13 @@ else if (part === 'workers') await benchWorkers(rest);
 else if (part === 'cluster') await benchCluster(rest);
 else if (part === 'dns') await benchDns(rest);
 else if (part === 'lists') await benchLists(rest);
+else if (part === 'page') await benchPage(rest);
 else if (part === 'ws') await benchWs(rest);
 else if (part === '' || part.startsWith('--'))
   await sideBySide(part === '' ? rest : [part, ...rest]);
 else {
   process.stderr.write(
-    `bench: no part '${part}'; there are: cluster, dns, lists, store, sys, workers, ws\n`,
+    `bench: no part '${part}'; there are: cluster, dns, lists, page, store, sys, workers, ws\n`,
   );
   process.exitCode = 2;
 }

@@ -1,9 +1,11 @@
-// Builds the TypeScript sources into dist/. Plain JavaScript because it runs before anything is
-// compiled; `bin/trackerbt.js` and `npm test` both call it.
+// Builds the TypeScript sources into dist/, and the operators' page into dist/web/. Plain JavaScript
+// because it runs before anything is compiled; `bin/trackerbt.js` and `npm test` both call it.
 import { spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,6 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, 'dist', '.built');
@@ -24,6 +27,10 @@ const sourceRoots = [
   'tsconfig.json',
   'tsconfig.build.json',
 ];
+/** The page takes types and a few pure functions from `src/admin`. */
+const pageRoots = ['web', 'src/admin'];
+/** What a browser loads at most, compressed, all files together. */
+const PAGE_BYTES_MAX = 200 * 1024;
 
 /** Newest modification time below a path, in milliseconds since the epoch; 0 when it is absent. */
 function newestMtimeMs(path) {
@@ -41,7 +48,11 @@ export function isBuilt() {
   if (!existsSync(join(root, 'src'))) return true;
   if (!existsSync(stampFile)) return false;
   const builtMs = statSync(stampFile).mtimeMs;
-  return sourceRoots.every((path) => newestMtimeMs(join(root, path)) <= builtMs);
+  return isOlder([...sourceRoots, ...pageRoots], builtMs);
+}
+
+function isOlder(paths, builtMs) {
+  return paths.every((path) => newestMtimeMs(join(root, path)) <= builtMs);
 }
 
 /**
@@ -51,32 +62,82 @@ export function isBuilt() {
 export function build() {
   const startedAt = new Date();
   const fresh = join(root, `dist.new-${process.pid}`);
-  let compiler;
   try {
-    const require = createRequire(import.meta.url);
-    compiler = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-  } catch {
-    throw new Error('trackerbt is not built and TypeScript is not installed: run `npm ci` first');
-  }
-  const args = [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh];
-  // The compiler's report goes to stderr: stdout belongs to the command that asked for the build.
-  const run = spawnSync(process.execPath, args, {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (run.status !== 0) {
-    process.stderr.write(run.stdout ?? '');
+    runTool('typescript', 'bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--outDir', fresh]);
+    buildPage(join(fresh, 'web'), startedAt);
+  } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
-    throw new Error('the build failed');
+    throw error;
   }
-  // Stamped with the start: a source saved while the compiler ran counts as newer.
-  writeFileSync(join(fresh, '.built'), `${startedAt.toISOString()}\n`);
-  utimesSync(join(fresh, '.built'), startedAt, startedAt);
+  stamp(fresh, startedAt);
   const old = join(root, `dist.new-${process.pid}-old`);
   const dist = join(root, 'dist');
   if (existsSync(dist)) renameSync(dist, old);
   renameSync(fresh, dist);
   rmSync(old, { recursive: true, force: true });
+}
+
+/** The tool's report goes to stderr: stdout belongs to the command that asked for the build. */
+function runTool(name, bin, args) {
+  let path;
+  try {
+    const require = createRequire(import.meta.url);
+    path = join(dirname(require.resolve(`${name}/package.json`)), bin);
+  } catch {
+    throw new Error(`trackerbt is not built and ${name} is not installed: run \`npm ci\` first`);
+  }
+  const run = spawnSync(process.execPath, [path, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (run.status === 0) return;
+  process.stderr.write(run.stdout ?? '');
+  throw new Error('the build failed');
+}
+
+/** Stamped with the start: a source saved while the build ran counts as newer. */
+function stamp(folder, startedAt) {
+  writeFileSync(join(folder, '.built'), `${startedAt.toISOString()}\n`);
+  utimesSync(join(folder, '.built'), startedAt, startedAt);
+}
+
+/** The page of the build before, while that is as new as its sources. */
+function buildPage(folder, startedAt) {
+  const before = join(root, 'dist', 'web');
+  const beforeStamp = join(before, '.built');
+  if (existsSync(beforeStamp) && isOlder(pageRoots, statSync(beforeStamp).mtimeMs)) {
+    cpSync(before, folder, { recursive: true, preserveTimestamps: true });
+    return;
+  }
+  const config = join(root, 'web', 'vite.config.ts');
+  runTool('vite', 'bin/vite.js', ['build', '--config', config, '--outDir', folder]);
+  const bytes = compress(folder);
+  const kilobytes = (bytes / 1024).toFixed(1);
+  process.stderr.write(`the page weighs ${kilobytes} KB compressed, of ${PAGE_BYTES_MAX / 1024}\n`);
+  if (bytes > PAGE_BYTES_MAX) throw new Error('the page is too heavy');
+  stamp(folder, startedAt);
+}
+
+/** Puts `.br` and `.gz` beside each file; returns what all weigh as brotli. */
+function compress(folder) {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      bytes += compress(path);
+      continue;
+    }
+    const content = readFileSync(path);
+    const params = {
+      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+      [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+    };
+    const brotli = brotliCompressSync(content, { params });
+    writeFileSync(`${path}.br`, brotli);
+    writeFileSync(`${path}.gz`, gzipSync(content, { level: constants.Z_BEST_COMPRESSION }));
+    bytes += brotli.length;
+  }
+  return bytes;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url) && !isBuilt()) {

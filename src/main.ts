@@ -17,11 +17,20 @@ function exit(code: number): void {
 
 function onStopSignal(listener: (signal: string) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, listener);
+  // Whoever started us with a channel is gone, however that came: we are not to stay behind.
+  if (process.connected) process.once('disconnect', () => listener('disconnect'));
 }
 
 function onReloadSignal(listener: () => void): void {
   process.on('SIGHUP', listener);
 }
+
+/** What a command that takes the whole terminal hears of the process. */
+const terminalProcess = {
+  on: (event: string, listener: () => void) => process.on(event, listener),
+  off: (event: string, listener: () => void) => process.off(event, listener),
+  suspend: () => process.kill(0, 'SIGTSTP'),
+};
 
 /** Every command, in the order of the help; each loads its modules only when it is wanted. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -42,8 +51,18 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
       onReloadSignal,
       exit,
     }),
+  top: async () =>
+    (await import('./cli/top.js')).topCommand({
+      stdin: process.stdin,
+      stdout,
+      stderr,
+      env,
+      onStopSignal,
+      exit,
+      process: terminalProcess,
+    }),
   token: async () => (await import('./cli/token.js')).tokenCommand({ stdout, stderr }),
-  nodes: async () => (await import('./cli/nodes.js')).nodesCommand({ stdout, stderr }),
+  nodes: async () => (await import('./cli/nodes.js')).nodesCommand({ stdout, stderr, env }),
   revoke: async () => (await import('./cli/revoke.js')).revokeCommand({ stdout, stderr }),
   drain: async () =>
     (await import('./cli/drain.js')).drainCommand({ stdout, stderr, onStopSignal }),
@@ -55,6 +74,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   announce: async () => (await import('./cli/announce.js')).announceCommand({ stdout, stderr }),
   scrape: async () => (await import('./cli/scrape.js')).scrapeCommand({ stdout, stderr }),
   load: async () => (await import('./cli/load.js')).loadCommand({ stdout, stderr, onStopSignal }),
+  demo: async () =>
+    (await import('./cli/demo.js')).demoCommand({
+      command: process.argv[1],
+      stdout,
+      stderr,
+      onStopSignal,
+      exit,
+    }),
   config: async () => (await import('./cli/config.js')).configCommand({ stdout, stderr, env }),
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Access, type AccessRequest, isLoopbackAddress } from './access.js';
+import { Access, type AccessRequest, isLoopbackAddress, needsOf } from './access.js';
 
 const TOKEN = 'correct-horse-battery-staple';
 
@@ -11,8 +11,8 @@ function access(isLoopback: boolean): Access {
 
 function request(headers: AccessRequest['headers'], rest: Partial<AccessRequest> = {}) {
   const host = { host: '127.0.0.1:6970' };
-  const base = { method: 'GET', isHealth: false, isRouted: true };
-  return { ...base, ...rest, headers: { ...host, ...headers } };
+  const method = rest.method ?? 'GET';
+  return { method, needs: needsOf(method), ...rest, headers: { ...host, ...headers } };
 }
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -27,7 +27,6 @@ describe('Access on loopback', () => {
     const guard = access(true);
     expect(guard.refusal(request({}, { method }))).toBe('unauthorized');
     expect(guard.refusal(request(bearer(TOKEN), { method }))).toBeUndefined();
-    expect(guard.refusal(request({}, { method, isHealth: true }))).toBe('unauthorized');
   });
 
   it.each([
@@ -38,7 +37,6 @@ describe('Access on loopback', () => {
     '127.8.9.10:1',
     '[::1]:6970',
     '[::ffff:127.0.0.1]:6970',
-    'tracker.example:6970',
   ])('is called by the name %s', (host) => {
     expect(access(true).refusal(request({ host }))).toBeUndefined();
   });
@@ -63,9 +61,27 @@ describe('Access on loopback', () => {
     expect(access(true).refusal(request({ host, ...bearer(TOKEN) }))).toBe('host_not_allowed');
   });
 
+  it('is called by a name of its own, which may be anybody behind a proxy: reading wants the token', () => {
+    const guard = access(true);
+    const host = 'tracker.example:6970';
+    expect(guard.refusal(request({ host }))).toBe('unauthorized');
+    expect(guard.refusal(request({ host, ...bearer(TOKEN) }))).toBeUndefined();
+    expect(guard.refusal(request({ host }, { needs: 'nothing' }))).toBeUndefined();
+  });
+
+  it.each(['x-forwarded-for', 'x-forwarded-host', 'forwarded', 'via', 'x-real-ip'])(
+    'wants the token for reading what a proxy passed on with %s',
+    (name) => {
+      const guard = access(true);
+      expect(guard.refusal(request({ [name]: '192.0.2.1' }))).toBe('unauthorized');
+      expect(guard.refusal(request({ [name]: '' }))).toBe('unauthorized');
+      expect(guard.refusal(request({ [name]: '1', ...bearer(TOKEN) }))).toBeUndefined();
+    },
+  );
+
   it('serves a health probe of HTTP/1.0 that names no host', () => {
     const guard = access(true);
-    const bare = { method: 'GET', headers: {}, isHealth: true, isRouted: true };
+    const bare = { method: 'GET', headers: {}, needs: 'nothing' } as const;
     expect(guard.refusal(bare)).toBeUndefined();
   });
 });
@@ -74,13 +90,13 @@ describe('Access anywhere else', () => {
   it('wants the token for reading', () => {
     const guard = access(false);
     expect(guard.refusal(request({}))).toBe('unauthorized');
-    expect(guard.refusal(request({}, { isRouted: false }))).toBe('unauthorized');
+    expect(guard.refusal(request({}, { method: 'HEAD' }))).toBe('unauthorized');
     expect(guard.refusal(request(bearer(TOKEN)))).toBeUndefined();
     expect(guard.refusal(request({ authorization: `bearer  ${TOKEN}` }))).toBeUndefined();
   });
 
   it('tells its health to everybody', () => {
-    expect(access(false).refusal(request({}, { isHealth: true }))).toBeUndefined();
+    expect(access(false).refusal(request({}, { needs: 'nothing' }))).toBeUndefined();
   });
 
   it.each([

@@ -1,14 +1,19 @@
 /**
  * Who may ask the admin listener what.
  *
- * | listener     | reading            | changing  |
- * |--------------|--------------------|-----------|
- * | loopback     | free               | token     |
- * | any other    | token, but health  | token     |
+ * | listener     | health, page | reading   | changing, tokens |
+ * |--------------|--------------|-----------|------------------|
+ * | loopback     | free         | free      | token            |
+ * | any other    | free         | token     | token            |
+ *
+ * The page holds no data: it reads, and asks its user for the token.
  *
  * A browser on this machine reaches loopback too, on behalf of any page it shows: `Host` must be a
- * name of loopback (a page whose name was rebound to 127.0.0.1 sends its own), and requests that
- * another site caused are refused.
+ * name of loopback (a page whose name was rebound to 127.0.0.1 sends its own) or one that the operator
+ * has given, and requests that another site caused are refused.
+ *
+ * What comes to loopback by a name that the operator has given, or with a header that says a proxy
+ * passed it on, may be anybody's from anywhere: it is treated as on any other listener.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -21,17 +26,25 @@ export interface AccessOptions {
   readonly hosts: readonly string[];
 }
 
+/** What a route wants before it answers: nothing, what reading needs here, or always the token. */
+export type Needs = 'nothing' | 'reading' | 'token';
+
 /** The part of a request that decides. */
 export interface AccessRequest {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
-  /** True for what load balancers ask (`/healthz`, `/readyz`): free to all. */
-  readonly isHealth: boolean;
-  /** True when a route will handle it; what has no route changes nothing. */
-  readonly isRouted: boolean;
+  readonly needs: Needs;
 }
 
+/** What proxies add, each of its own kind. */
+const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
+
 const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** What a method needs where a route says nothing. */
+export function needsOf(method: string): Needs {
+  return READING_METHODS.has(method) ? 'reading' : 'token';
+}
 
 export class Access {
   readonly #tokenDigest: Buffer;
@@ -46,17 +59,23 @@ export class Access {
 
   /** Why the request is refused, or undefined when it may go on. */
   refusal(request: AccessRequest): AdminErrorCode | undefined {
-    const { headers, method } = request;
-    if (this.isLoopback && !this.#isHostAllowed(headers.host)) return 'host_not_allowed';
-    if (isCrossSite(method, headers)) return 'cross_site';
-    const changes = !READING_METHODS.has(method) && request.isRouted;
-    const isFree = this.isLoopback ? !changes : request.isHealth && !changes;
-    return isFree || this.hasToken(headers) ? undefined : 'unauthorized';
+    const site = this.siteRefusal(request);
+    if (site !== undefined) return site;
+    return this.isFree(request.needs, request.headers) || this.hasToken(request.headers)
+      ? undefined
+      : 'unauthorized';
   }
 
-  /** True when operators' words may be shown: reading is free here, or the token was given. */
-  mayReadAll(headers: IncomingHttpHeaders): boolean {
-    return this.isLoopback || this.hasToken(headers);
+  /** Why a request is refused for the page that caused it, whatever it asks for. */
+  siteRefusal({ method, headers }: Omit<AccessRequest, 'needs'>): AdminErrorCode | undefined {
+    if (this.isLoopback && !this.#isHostAllowed(headers.host)) return 'host_not_allowed';
+    return isCrossSite(method, headers) ? 'cross_site' : undefined;
+  }
+
+  /** Whether what needs so much is to be had without the token. */
+  isFree(needs: Needs, headers: IncomingHttpHeaders): boolean {
+    if (needs !== 'reading') return needs === 'nothing';
+    return this.isLoopback && isOfThisMachine(headers);
   }
 
   /** Digests are compared, in constant time, so that neither length nor content leaks. */
@@ -69,9 +88,19 @@ export class Access {
   #isHostAllowed(header: string | undefined): boolean {
     if (header === undefined || header === '') return true;
     const host = hostName(header);
-    if (host === undefined) return false;
-    return host === 'localhost' || isLoopbackAddress(host) || this.#hosts.has(host);
+    return host !== undefined && (isLoopbackName(host) || this.#hosts.has(host));
   }
+}
+
+/** True for what nobody seems to have passed on, to an address that is the same everywhere. */
+function isOfThisMachine(headers: IncomingHttpHeaders): boolean {
+  if (PROXY_HEADERS.some((name) => headers[name] !== undefined)) return false;
+  const { host } = headers;
+  return host === undefined || host === '' || isLoopbackName(hostName(host) ?? '');
+}
+
+function isLoopbackName(host: string): boolean {
+  return host === 'localhost' || isLoopbackAddress(host);
 }
 
 /** True for requests that a page of another origin causes, other than following a link to us. */

@@ -1,6 +1,5 @@
-/** What answers on the operators' listener: access rules, routes, errors. */
+/** What answers on the operators' listener: access rules, rate limits, routes, problems. */
 import type { Server } from 'node:http';
-import fastifySwagger from '@fastify/swagger';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -8,17 +7,31 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify';
+import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
-import type { Access } from './access.js';
+import { type Access, needsOf } from './access.js';
+import type { ActionDesk } from './action-desk.js';
+import { addActions } from './action-routes.js';
+import type { AdminCounters } from './admin-counters.js';
 import {
   ADMIN_ERRORS,
   AdminError,
   type AdminErrorCode,
   codeOfStatus,
-  errorBody,
+  PROBLEM_TYPE,
+  problemOf,
 } from './admin-error.js';
 import type { AdminSource } from './admin-source.js';
+import type { Connections } from './connections.js';
+import type { LiveFeed } from './live-feed.js';
+import { addLive } from './live-routes.js';
 import type { Metrics } from './metrics.js';
+import { openApi } from './openapi.js';
+import { Operations } from './operation.js';
+import type { PageFile } from './page-files.js';
+import { addPage } from './page-routes.js';
+import type { RequestGate } from './request-gate.js';
+import { RequestLimits } from './request-limits.js';
 import { addRoutes, HEALTH_PATHS } from './routes.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 
@@ -26,6 +39,8 @@ import { SECURITY_HEADERS } from './security-headers.js';
 export interface AdminContent {
   readonly logger: Logger;
   readonly source: AdminSource;
+  /** Who makes the changes that operators ask for; undefined while it starts. Of a minder. */
+  readonly actions?: () => ActionDesk | undefined;
   /** Further routes, under the same rules of access. */
   readonly routes?: (app: FastifyInstance) => void;
 }
@@ -39,43 +54,55 @@ export interface AdminAppDependencies extends AdminContent {
   /** Its connections; nobody else answers their requests. */
   readonly server: Server;
   readonly access: Access;
+  readonly connections: Pick<Connections, 'trust'>;
+  readonly gate: RequestGate;
+  readonly feed: LiveFeed;
+  readonly counters: AdminCounters;
+  readonly clock: Clock;
+  /** Of the page, by the path that they are served at; empty before it has been built. */
+  readonly files: ReadonlyMap<string, PageFile>;
 }
 
 /** The application, ready for requests. */
 export async function createAdminApp(
   limits: AdminAppLimits,
-  { server, access, logger, source, routes }: AdminAppDependencies,
+  dependencies: AdminAppDependencies,
 ): Promise<FastifyInstance> {
+  const { server, feed, counters, logger, source, actions, files, routes } = dependencies;
   const app = createApp(server, limits);
-  addGuards(app, access, logger);
-  app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'trackerbt admin interface', version: '1' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{}, { token: [] }],
-    },
-  });
+  addGuards(app, dependencies);
   let metrics: Promise<Metrics> | undefined;
-  const loadMetrics = async () => new (await import('./metrics.js')).Metrics(source);
-  // In a plugin of its own, which loads after the one that collects the routes' schemas.
-  app.register(async (scope) => {
-    addRoutes(scope, {
-      access,
-      metrics: () => {
-        metrics ??= loadMetrics();
-        return metrics;
-      },
-      source,
+  const loadMetrics = async () => new (await import('./metrics.js')).Metrics(source, counters);
+  const loaded = () => {
+    metrics ??= loadMetrics();
+    // The next request tries again.
+    metrics.catch(() => {
+      metrics = undefined;
     });
-    routes?.(scope);
-  });
+    return metrics;
+  };
+  addPage(app, { source, files });
+  const operations = new Operations(app);
+  addRoutes(operations, { counters, metrics: loaded, source });
+  addLive(operations, { feed, role: source.role });
+  if (actions !== undefined) addActions(operations, { desk: actions, counters, logger });
+  addDocument(app, operations, source);
+  routes?.(app);
   await app.ready();
   return app;
 }
 
+/** Made when somebody asks for it; few do. */
+function addDocument(app: FastifyInstance, operations: Operations, source: AdminSource): void {
+  let document: unknown;
+  app.get('/api/v1/openapi.json', () => {
+    document ??= openApi(operations.list, source.stats().version);
+    return document;
+  });
+}
+
 function createApp(server: Server, limits: AdminAppLimits): FastifyInstance {
-  return fastify({
+  const app = fastify({
     logger: false,
     // Its connections and their time-outs are the listener's.
     serverFactory: () => server,
@@ -83,37 +110,59 @@ function createApp(server: Server, limits: AdminAppLimits): FastifyInstance {
     bodyLimit: limits.bodyBytesMax,
     // A longer path parameter is a wrong one, to be told so, and not an unknown path.
     routerOptions: { maxParamLength: limits.headerBytesMax },
-    schemaErrorFormatter: (errors) =>
-      new AdminError(
-        errors[0]?.instancePath === '/info_hash' ? 'info_hash_invalid' : 'bad_request',
-      ),
     frameworkErrors: (error, _request, reply) => {
-      sendError(reply.headers(SECURITY_HEADERS), codeOfStatus(error.statusCode ?? 400));
+      sendProblem(reply.headers(SECURITY_HEADERS), codeOfStatus(error.statusCode ?? 400));
     },
   });
+  // Bodies are JSON and nothing else: a form of another site can send text.
+  app.removeContentTypeParser('text/plain');
+  return app;
 }
 
-/** Access rules, and one form for everything that goes wrong. */
-function addGuards(app: FastifyInstance, access: Access, logger: Logger): void {
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whether operators' words may be shown: reading is free here, or the token was given. */
+    isTrusted: boolean;
+  }
+}
+
+/** Access rules and limits, and one form for everything that goes wrong. */
+function addGuards(app: FastifyInstance, dependencies: AdminAppDependencies): void {
+  const { access, connections, logger } = dependencies;
   const methodsByPath = collectMethods(app);
+  const limits = new RequestLimits(dependencies);
+  app.decorateRequest('isTrusted', false);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     const { method, headers, is404 } = request;
-    const isHealth = !is404 && HEALTH_PATHS.has(request.routeOptions.url ?? '');
-    const refusal = access.refusal({ method, headers, isHealth, isRouted: !is404 });
-    if (refusal === 'unauthorized') reply.header('www-authenticate', 'Bearer');
-    if (refusal !== undefined) throw new AdminError(refusal);
+    // First, so that a page of another site cannot use up what an operator may ask.
+    const site = access.siteRefusal({ method, headers });
+    if (site !== undefined) throw new AdminError(site);
+    // What has no route changes nothing.
+    const needs = is404 ? 'reading' : (request.routeOptions.config.needs ?? needsOf(method));
+    const trusted = access.hasToken(headers);
+    if (trusted) connections.trust(request.raw.socket);
+    if (!HEALTH_PATHS.has(request.routeOptions.url ?? '')) {
+      const kind = needsOf(method) === 'reading' || is404 ? 'reads' : 'changes';
+      limits.spend(kind, { trusted }, request, reply);
+    }
+    if (!trusted) limits.noteWrongToken(needs, request, reply);
+    request.isTrusted = trusted || access.isFree('reading', headers);
+    if (!trusted && !access.isFree(needs, headers)) {
+      reply.header('www-authenticate', 'Bearer');
+      throw new AdminError('unauthorized');
+    }
     // Decided here, before a body of any type and size is read.
     if (is404) throw new AdminError(describeUnrouted(request, reply, methodsByPath));
   });
-  app.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'));
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'));
   app.setErrorHandler((error: FastifyError | AdminError, request, reply) => {
-    if (error instanceof AdminError) return sendError(reply, error.code);
+    if (error instanceof AdminError) return sendProblem(reply, error.code, error.detail);
     const status = error.statusCode ?? 500;
     if (status >= 500 && status !== 503) {
       logger.error({ err: error, route: request.routeOptions.url }, 'admin request failed');
     }
-    return sendError(reply, codeOfStatus(status));
+    return sendProblem(reply, codeOfStatus(status));
   });
 }
 
@@ -151,9 +200,9 @@ function describeUnrouted(
   return 'not_found';
 }
 
-function sendError(reply: FastifyReply, code: AdminErrorCode): FastifyReply {
+function sendProblem(reply: FastifyReply, code: AdminErrorCode, detail?: string): FastifyReply {
   return reply
     .code(ADMIN_ERRORS[code].status)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify(errorBody(code)));
+    .type(`${PROBLEM_TYPE}; charset=utf-8`)
+    .send(JSON.stringify(problemOf(code, detail)));
 }

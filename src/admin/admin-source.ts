@@ -5,6 +5,7 @@
 
 import type { ClusterView } from './cluster-view.js';
 import type { DnsView } from './dns-view.js';
+import type { LatencyView } from './latency-view.js';
 
 /** How busy a tracker is, and what it does about that. */
 export interface LoadView {
@@ -54,6 +55,10 @@ export interface TrackerStats {
     readonly connects: number;
     readonly announces: number;
     readonly scrapes: number;
+    /** Of the three before, those that came over IPv6. */
+    readonly connects6: number;
+    readonly announces6: number;
+    readonly scrapes6: number;
     /** Error packets sent. */
     readonly errors: number;
     /** Datagrams not answered, by reason in snake case. */
@@ -63,6 +68,9 @@ export interface TrackerStats {
     readonly requests: number;
     readonly announces: number;
     readonly scrapes: number;
+    /** Of the two before, those of clients with an IPv6 address. */
+    readonly announces6: number;
+    readonly scrapes6: number;
     /** Bencoded failures sent. */
     readonly failures: number;
     /** Requests refused before the tracker saw them, by reason in snake case. */
@@ -96,6 +104,23 @@ export interface TrackerStats {
     readonly connectionsRefused: number;
   };
   readonly load: LoadView;
+  /**
+   * Time inside the tracker of every request that was answered: from when the tracker knew of it to
+   * when its reply was handed to the system. HTTP has HTTPS in it.
+   */
+  readonly latency: {
+    readonly udp: LatencyView;
+    readonly http: LatencyView;
+    readonly websocket: LatencyView;
+  };
+  /** What was bound, each as `ADDRESS:PORT`. */
+  readonly listen: {
+    readonly http: readonly string[];
+    readonly https: readonly string[];
+    readonly udp: readonly string[];
+  };
+  /** URLs for clients, as far as this tracker can know them. */
+  readonly announceUrls: readonly string[];
   /** Info hashes that are denied or allowed. */
   readonly lists: {
     /** Which of them count: open is none. */
@@ -118,10 +143,33 @@ export interface TrackerStats {
     readonly bytes: number;
     readonly failures: number;
   };
+  /** When certificates end, in milliseconds since 1970; 0 for one that is not there. */
+  readonly certificates: {
+    readonly httpsExpiresAt: number;
+    /** Of this node in its cluster; it is renewed by itself. */
+    readonly clusterExpiresAt: number;
+  };
   readonly memory: {
     /** Resident set of the process in bytes. */
     readonly rss: number;
   };
+}
+
+/** A swarm among those with the most peers. */
+export interface BusiestSwarm {
+  /** 40 hexadecimal digits. */
+  readonly infoHash: string;
+  readonly seeders: number;
+  readonly leechers: number;
+  readonly webPeers: number;
+  readonly downloads: number;
+}
+
+export interface BusiestView {
+  /** When these were found to be the busiest, in ms since 1970; 0 for not yet. Counts are of now. */
+  readonly atMs: number;
+  /** The busiest first. */
+  readonly swarms: readonly BusiestSwarm[];
 }
 
 export interface PeerView {
@@ -220,6 +268,8 @@ export interface TrackerAdminSource extends CommonSource {
    */
   swarm(infoHash: Uint8Array, withPeers: boolean, limit: number): SwarmView | undefined;
   digest(): DigestView;
+  /** The swarms with the most peers, up to `admin.busiestSwarms`; none when that is 0. */
+  busiest(): BusiestView;
 }
 
 export type AdminSource = TrackerAdminSource | MinderAdminSource;

@@ -1,4 +1,5 @@
 import type {
+  BusiestView,
   DigestView,
   Health,
   MinderAdminSource,
@@ -36,6 +37,9 @@ export const FAKE_STATS: TrackerStats = {
     connects: 200,
     announces: 400,
     scrapes: 100,
+    connects6: 20,
+    announces6: 41,
+    scrapes6: 10,
     errors: 50,
     drops: { too_short: 11, bad_magic: 12 },
   },
@@ -43,6 +47,8 @@ export const FAKE_STATS: TrackerStats = {
     requests: 800,
     announces: 500,
     scrapes: 150,
+    announces6: 51,
+    scrapes6: 15,
     failures: 40,
     drops: { header_too_large: 13 },
     connections: 9,
@@ -73,8 +79,16 @@ export const FAKE_STATS: TrackerStats = {
     draining: true,
     reason: 'requests',
   },
+  latency: {
+    udp: { count: 6, sumSeconds: 0.5, bounds: [0.001, 0.01], counts: [1, 2, 3] },
+    http: { count: 9, sumSeconds: 0.25, bounds: [0.001, 0.01], counts: [4, 5, 0] },
+    websocket: { count: 0, sumSeconds: 0, bounds: [0.001, 0.01], counts: [0, 0, 0] },
+  },
+  listen: { http: ['0.0.0.0:6969'], https: [], udp: ['0.0.0.0:6969', '[::]:6969'] },
+  announceUrls: ['http://192.0.2.1:6969/announce', 'udp://192.0.2.1:6969'],
   lists: { mode: 'deny', denied: 61, allowed: 62, refused: { udp: 63, http: 64, websocket: 65 } },
   save: { lastAt: 1_700_000_000_500, lastSeconds: 0.25, bytes: 12_345, failures: 2 },
+  certificates: { httpsExpiresAt: 1_800_000_000_500, clusterExpiresAt: 0 },
   memory: { rss: 77_777 },
 };
 
@@ -208,5 +222,10 @@ export class FakeSource implements TrackerAdminSource {
 
   digest(): DigestView {
     return { peers: 60, swarms: 7, digest: '00ff' };
+  }
+
+  busiest(): BusiestView {
+    const counts = { seeders: 3, leechers: 2, webPeers: 1, downloads: 9 };
+    return { atMs: 1_700_000_000_000, swarms: [{ infoHash: 'ab'.repeat(20), ...counts }] };
   }
 }

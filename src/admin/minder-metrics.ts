@@ -1,8 +1,8 @@
 /** The metrics of a minder, from the numbers of `/stats.json`. */
 import type { MinderStats } from './admin-source.js';
-import { COMMON_GAUGES, type Metric } from './metric.js';
+import { COMMON_GAUGES, type Metric, type MetricGroup } from './metric.js';
 
-export const MINDER_GAUGES: readonly Metric<MinderStats>[] = [
+const GAUGES: readonly Metric<MinderStats>[] = [
   ...COMMON_GAUGES,
   { name: 'minder_tokens', help: 'Join tokens that are good.', read: ({ tokens }) => tokens },
   {
@@ -21,7 +21,7 @@ export const MINDER_GAUGES: readonly Metric<MinderStats>[] = [
   },
 ];
 
-export const MINDER_COUNTERS: readonly Metric<MinderStats>[] = [
+const COUNTERS: readonly Metric<MinderStats>[] = [
   {
     name: 'minder_enrolments_total',
     help: 'Nodes that got a certificate, for the first time or again.',
@@ -50,7 +50,7 @@ export const MINDER_COUNTERS: readonly Metric<MinderStats>[] = [
   },
   {
     name: 'minder_probe_attempts_total',
-    help: 'Those of addresses that nobody had proven.',
+    help: 'Probes of addresses that nobody had proven.',
     read: ({ probes }) => probes.attempts,
   },
   {
@@ -59,3 +59,5 @@ export const MINDER_COUNTERS: readonly Metric<MinderStats>[] = [
     read: ({ probes }) => probes.failed,
   },
 ];
+
+export const MINDER_METRICS: MetricGroup<MinderStats> = { gauges: GAUGES, counters: COUNTERS };

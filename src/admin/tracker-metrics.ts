@@ -1,8 +1,15 @@
 /** The metrics of a tracker, from the numbers of `/stats.json`. */
 import type { TrackerStats } from './admin-source.js';
-import { COMMON_GAUGES, type Metric, type Sample } from './metric.js';
+import {
+  COMMON_GAUGES,
+  type HistogramMetric,
+  type Labels,
+  type Metric,
+  type MetricGroup,
+  type Sample,
+} from './metric.js';
 
-export const TRACKER_GAUGES: readonly Metric<TrackerStats>[] = [
+const GAUGES: readonly Metric<TrackerStats>[] = [
   ...COMMON_GAUGES,
   {
     name: 'store_peers',
@@ -39,37 +46,32 @@ export const TRACKER_GAUGES: readonly Metric<TrackerStats>[] = [
     read: ({ store }) => store.bytesReserved,
   },
   {
-    name: 'http_connections',
+    name: 'http_connections_open',
     help: 'HTTP connections open now.',
     read: ({ http }) => http.connections,
   },
   {
-    name: 'websocket_connections',
+    name: 'websocket_connections_open',
     help: 'WebSockets open now.',
     read: ({ websocket }) => websocket.connections,
   },
   {
-    name: 'tls_handshakes',
+    name: 'tls_handshakes_open',
     help: 'TLS handshakes under way.',
     read: ({ http }) => http.handshakesOpen,
   },
   {
-    name: 'load_busy_share',
+    name: 'worker_busy_ratio',
     help: 'Share of the last second that the busiest worker was busy.',
     read: ({ load }) => load.busyShare,
   },
   {
-    name: 'load_requests_per_second',
-    help: 'Announces and scrapes answered in the last second.',
-    read: ({ load }) => load.requestsPerSecond,
-  },
-  {
-    name: 'load_stretch',
-    help: 'How many times the interval is longer because of load.',
+    name: 'interval_stretch_ratio',
+    help: 'How many times the interval is longer because of load; 1 when it is not.',
     read: ({ load }) => load.stretch,
   },
   {
-    name: 'interval_seconds',
+    name: 'announce_interval_seconds',
     help: 'Interval that clients are told.',
     read: ({ load }) => load.intervalSeconds,
   },
@@ -88,38 +90,49 @@ export const TRACKER_GAUGES: readonly Metric<TrackerStats>[] = [
     ],
   },
   {
-    name: 'save_timestamp_seconds',
+    name: 'snapshot_last_success_timestamp_seconds',
     help: 'When the last save ended, in seconds since 1970; 0 for never.',
     read: ({ save }) => save.lastAt / 1000,
   },
   {
-    name: 'save_duration_seconds',
+    name: 'snapshot_last_duration_seconds',
     help: 'How long the last save took.',
     read: ({ save }) => save.lastSeconds,
   },
-  { name: 'save_size_bytes', help: 'Size of the last save.', read: ({ save }) => save.bytes },
+  {
+    name: 'snapshot_last_size_bytes',
+    help: 'Size of the last save.',
+    read: ({ save }) => save.bytes,
+  },
+  {
+    name: 'certificate_expiry_timestamp_seconds',
+    help: 'When a certificate ends, in seconds since 1970: that of HTTPS, and that of this node in its cluster.',
+    labels: ['use'],
+    read: ({ certificates: { httpsExpiresAt, clusterExpiresAt } }) => [
+      ...expiry('https', httpsExpiresAt),
+      ...expiry('cluster', clusterExpiresAt),
+    ],
+  },
 ];
 
-export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
+const COUNTERS: readonly Metric<TrackerStats>[] = [
   {
     name: 'store_dropped_full_total',
     help: 'Announces whose peer was not stored because the store was full.',
     read: ({ store }) => store.droppedFull,
   },
   {
-    name: 'packets_total',
+    name: 'udp_packets_received_total',
     help: 'Datagrams read.',
-    labels: ['protocol'],
-    read: ({ udp }) => [[{ protocol: 'udp' }, udp.packets]],
+    read: ({ udp }) => udp.packets,
   },
   {
-    name: 'requests_total',
+    name: 'http_requests_received_total',
     help: 'HTTP requests read.',
-    labels: ['protocol'],
-    read: ({ http }) => [[{ protocol: 'http' }, http.requests]],
+    read: ({ http }) => http.requests,
   },
   {
-    name: 'websocket_messages_total',
+    name: 'websocket_messages_received_total',
     help: 'Messages of WebTorrent clients read.',
     read: ({ websocket }) => websocket.messages,
   },
@@ -134,17 +147,17 @@ export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
     ],
   },
   {
-    name: 'actions_total',
-    help: 'Requests answered by the tracker.',
-    labels: ['protocol', 'action'],
+    name: 'requests_total',
+    help: 'Requests of clients that the tracker answered; HTTP has HTTPS in it.',
+    labels: ['protocol', 'action', 'family'],
     read: ({ udp, http, websocket }) => [
-      [{ protocol: 'udp', action: 'connect' }, udp.connects],
-      [{ protocol: 'udp', action: 'announce' }, udp.announces],
-      [{ protocol: 'udp', action: 'scrape' }, udp.scrapes],
-      [{ protocol: 'http', action: 'announce' }, http.announces],
-      [{ protocol: 'http', action: 'scrape' }, http.scrapes],
-      [{ protocol: 'websocket', action: 'announce' }, websocket.announces],
-      [{ protocol: 'websocket', action: 'scrape' }, websocket.scrapes],
+      ...byFamily({ protocol: 'udp', action: 'connect' }, udp.connects, udp.connects6),
+      ...byFamily({ protocol: 'udp', action: 'announce' }, udp.announces, udp.announces6),
+      ...byFamily({ protocol: 'udp', action: 'scrape' }, udp.scrapes, udp.scrapes6),
+      ...byFamily({ protocol: 'http', action: 'announce' }, http.announces, http.announces6),
+      ...byFamily({ protocol: 'http', action: 'scrape' }, http.scrapes, http.scrapes6),
+      [{ protocol: 'websocket', action: 'announce', family: 'web' }, websocket.announces],
+      [{ protocol: 'websocket', action: 'scrape', family: 'web' }, websocket.scrapes],
     ],
   },
   {
@@ -206,8 +219,44 @@ export const TRACKER_COUNTERS: readonly Metric<TrackerStats>[] = [
     help: 'Upgrades refused because there were too many WebSockets.',
     read: ({ websocket }) => websocket.connectionsRefused,
   },
-  { name: 'save_failures_total', help: 'Saves that failed.', read: ({ save }) => save.failures },
+  {
+    name: 'snapshot_failures_total',
+    help: 'Saves that failed.',
+    read: ({ save }) => save.failures,
+  },
 ];
+
+const HISTOGRAMS: readonly HistogramMetric<TrackerStats>[] = [
+  {
+    name: 'request_duration_seconds',
+    help: 'Time inside the tracker of requests that it answered; those answered together count together.',
+    labels: ['protocol'],
+    read: ({ latency }) => [
+      [{ protocol: 'udp' }, latency.udp],
+      [{ protocol: 'http' }, latency.http],
+      [{ protocol: 'websocket' }, latency.websocket],
+    ],
+  },
+];
+
+export const TRACKER_METRICS: MetricGroup<TrackerStats> = {
+  gauges: GAUGES,
+  counters: COUNTERS,
+  histograms: HISTOGRAMS,
+};
+
+/** `six` of the `total` came over IPv6. */
+function byFamily(labels: Labels, total: number, six: number): Sample[] {
+  return [
+    [{ ...labels, family: 'ipv4' }, total - six],
+    [{ ...labels, family: 'ipv6' }, six],
+  ];
+}
+
+/** Nothing of a certificate that is not there. */
+function expiry(use: string, atMs: number): Sample[] {
+  return atMs === 0 ? [] : [[{ use }, atMs / 1000]];
+}
 
 function byReason(protocol: string, drops: Readonly<Record<string, number>>): Sample[] {
   return Object.entries(drops).map(([reason, count]) => [{ protocol, reason }, count]);

@@ -120,6 +120,14 @@ describe('addConfigOptions', () => {
     expect(settings).toHaveLength(12);
   });
 
+  it('takes a flag without a value for a yes', () => {
+    const settings = parse(['--public-page', '--data', 'd']);
+    expect(loadConfig({ flags: settings })).toMatchObject({
+      data: 'd',
+      http: { publicPage: true },
+    });
+  });
+
   it('sets nothing that was not given', () => {
     expect(parse([])).toEqual([]);
   });

@@ -22,6 +22,16 @@ function setExitCode(code: number): void {
   process.exitCode = code;
 }
 
+function problemsOf(file: string): ConfigError['problems'] {
+  try {
+    loadConfig({ file });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems;
+  }
+}
+
 /** `trackerbt config print | check | schema`. A problem ends each with code 1. */
 export function configCommand({
   stdout,
@@ -55,7 +65,14 @@ export function configCommand({
     .command('check')
     .description('check a configuration file by itself and list every problem')
     .argument('<FILE>', 'configuration file (.xml, .yaml, .yml or .json)')
-    .action((file: string) => {
+    .option('--json', 'print JSON')
+    .action((file: string, { json: asJson }: { json?: true }) => {
+      if (asJson) {
+        const problems = problemsOf(file);
+        stdout.write(`${JSON.stringify({ file, ok: problems.length === 0, problems }, null, 2)}\n`);
+        if (problems.length > 0) exit(1);
+        return;
+      }
       // The problems are what was asked for, so they go where the answer goes.
       reporting(stdout, () => {
         loadConfig({ file });

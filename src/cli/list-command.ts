@@ -1,6 +1,7 @@
 /** What `trackerbt deny` and `trackerbt allow` do alike: info hashes of the cluster's two lists. */
 import { Command, InvalidArgumentError } from 'commander';
 import { parseInfoHash } from '../client/info-hash.js';
+import { ProgressLine } from '../lib/progress-line.js';
 import { ControlError } from '../minder/control-socket.js';
 import {
   LIST_HASHES_MAX,
@@ -68,9 +69,11 @@ function addCommand(list: ListName, io: ListIo): Command {
   return saying(minderToolCommand('add', io))
     .description('put an info hash on the list; every tracker follows within two seconds')
     .argument('<HASH>', 'info hash, 40 hexadecimal digits or 32 of base32', parseHash)
+    .option('--json', 'print JSON')
     .action((hash: string, { reason, expires, ...flags }: SayFlags) => {
       const entry = { hash, reason, ...(expires === undefined ? {} : { expiresMs: expires }) };
-      return asking(io, flags, 'list.add', { list, hashes: [entry] }, () => {
+      return asking(io, flags, 'list.add', { list, hashes: [entry] }, (result) => {
+        if (flags.json) return json(result);
         const until = expires === undefined ? '' : ` until ${timeText(expires)}`;
         return `${hash} is on the ${list} list${until}\n`;
       });
@@ -81,8 +84,10 @@ function removeCommand(list: ListName, io: ListIo): Command {
   return minderToolCommand('remove', io)
     .description('take info hashes off the list')
     .argument('<HASH...>', 'info hashes', parseHashes)
+    .option('--json', 'print JSON')
     .action((hashes: string[], flags: MinderFlags) =>
       asking(io, flags, 'list.remove', { list, hashes }, (result) => {
+        if (flags.json) return json(result);
         const { removed, absent } = result as { removed: number; absent: string[] };
         const missing = absent.map((hash) => `${hash} was not on the ${list} list\n`).join('');
         return `${missing}${removed} removed\n`;
@@ -162,20 +167,20 @@ function importCommand(list: ListName, io: ListIo): Command {
 
 async function runImport(list: ListName, path: string, flags: SayFlags, io: ListIo): Promise<void> {
   const totals = { added: 0, changed: 0, unchanged: 0 };
-  const progress = new Progress(io);
+  const progress = new ProgressLine('import', { output: io.stderr });
   try {
     const read = await readList(path, io.stdin);
     const { data, reason, expires: expiresMs } = flags;
     await importList(read, { data, list, reason, expiresMs }, totals, () => {
       const done = totals.added + totals.changed + totals.unchanged;
-      progress.show(`${done} of ${read.count}`);
+      progress.show(`${done} of ${read.count}`, done / Math.max(1, read.count));
     });
-    progress.end();
+    progress.clear();
     io.stdout.write(flags.json ? json(totals) : `${totalsText(totals)}\n`);
     setExit(io, MinderExit.ok);
   } catch (error) {
     if (!(error instanceof ControlError || error instanceof ListFileError)) throw error;
-    progress.end();
+    progress.clear();
     const lines = error.message.split('\n').map((line) => `${printable(line)}\n`);
     io.stderr.write(lines.join(''));
     const isPart = totals.added + totals.changed > 0;
@@ -194,30 +199,6 @@ function totalsText({
   unchanged: number;
 }) {
   return `${added} added, ${changed} changed, ${unchanged} unchanged`;
-}
-
-/** A line on a terminal that is written over; nothing elsewhere. */
-class Progress {
-  readonly #io: ListIo;
-  #length = 0;
-  #shownMs = 0;
-
-  constructor(io: ListIo) {
-    this.#io = io;
-  }
-
-  show(text: string): void {
-    const nowMs = performance.now();
-    if (this.#io.stderr.isTTY !== true || nowMs - this.#shownMs < 100) return;
-    this.#shownMs = nowMs;
-    this.#io.stderr.write(`\r${text.padEnd(this.#length)}`);
-    this.#length = text.length;
-  }
-
-  end(): void {
-    if (this.#length > 0) this.#io.stderr.write(`\r${' '.repeat(this.#length)}\r`);
-    this.#length = 0;
-  }
 }
 
 function parseHash(text: string): string {

@@ -1,6 +1,7 @@
 /** `trackerbt load URL`: puts a tracker under load, and shows what it gave. */
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { ProgressLine } from '../lib/progress-line.js';
 import {
   CONNECTIONS_MAX,
   isWeb,
@@ -21,7 +22,11 @@ import { aligned, printable, wholeNumber } from './tracker-check.js';
 
 export interface LoadCommandIo {
   readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stderr: {
+    write(text: string): unknown;
+    readonly isTTY?: boolean;
+    readonly columns?: number;
+  };
   /** Calls back for each signal that asks the process to stop. */
   readonly onStopSignal?: (listener: (signal: string) => void) => void;
   /** Sets the code with which the process ends in its own time; `process.exitCode` by default. */
@@ -137,7 +142,7 @@ async function loadAndReport(url: URL, flags: LoadFlags, io: LoadCommandIo): Pro
   }
   const stop = new AbortController();
   io.onStopSignal?.(() => stop.abort());
-  const line = new ProgressLine(io);
+  const line = new ProgressLine('load', { output: io.stderr });
   try {
     const { isLoopback } = await findTarget(url);
     if (!isLoopback && !flags.iOwnThisTarget) {
@@ -147,7 +152,7 @@ async function loadAndReport(url: URL, flags: LoadFlags, io: LoadCommandIo): Pro
     }
     const result = await runLoad(optionsOf(url, flags), {
       signal: stop.signal,
-      onProgress: (progress) => line.show(progress),
+      onProgress: (progress) => line.show(progressText(progress), shareOf(progress, flags)),
     });
     line.clear();
     io.stdout.write(flags.json ? jsonOf(url, flags, result) : textOf(url, result));
@@ -192,23 +197,16 @@ function readAuthority(path: string): string {
   throw new LoadError(`--tls-ca: ${path} holds no certificate in PEM`);
 }
 
-/** One line on a terminal, written over and over. */
-class ProgressLine {
-  readonly #io: LoadCommandIo;
-  constructor(io: LoadCommandIo) {
-    this.#io = io;
-  }
+/** A step ends when its time is over; filling also when every peer was announced. */
+function shareOf({ step, elapsedSeconds, answered }: LoadProgress, flags: LoadFlags): number {
+  if (step === 'filling')
+    return Math.max(answered / flags.peers, elapsedSeconds / flags.fillSeconds);
+  return elapsedSeconds / (step === 'warming up' ? flags.warmUp : flags.seconds);
+}
 
-  show({ step, elapsedSeconds, answered, failed, perSecond }: LoadProgress): void {
-    if (!this.#io.stderr.isTTY) return;
-    const failures = failed === 0 ? '' : `, ${failed} failed`;
-    const text = `${step} ${elapsedSeconds.toFixed(1)} s: ${answered} answers, ${perSecond}/s`;
-    this.#io.stderr.write(`\r\x1b[K${text}${failures}`);
-  }
-
-  clear(): void {
-    if (this.#io.stderr.isTTY) this.#io.stderr.write('\r\x1b[K');
-  }
+function progressText({ step, elapsedSeconds, answered, failed, perSecond }: LoadProgress): string {
+  const failures = failed === 0 ? '' : `, ${failed} failed`;
+  return `${step} ${elapsedSeconds.toFixed(1)} s: ${answered} answers, ${perSecond}/s${failures}`;
 }
 
 function textOf(url: URL, result: LoadResult): string {

@@ -49,6 +49,13 @@ describe('backup and restore', () => {
     expect(existsSync(join(other, 'minder', 'state.json'))).toBe(true);
   });
 
+  it('say what they did as JSON', async () => {
+    const saved = await run('backup', file, '--data', data, '--json');
+    expect(JSON.parse(saved.out)).toMatchObject({ minder: MINDER, files: 3 });
+    const restored = await run('restore', file, '--data', join(room, 'other'), '--json');
+    expect(JSON.parse(restored.out)).toMatchObject({ minder: MINDER });
+  });
+
   it('say what is wrong', async () => {
     const said = await run('backup', file, '--data', room);
     expect(said).toMatchObject({ code: 1, out: '' });

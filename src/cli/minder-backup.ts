@@ -3,19 +3,24 @@ import { Command } from 'commander';
 import { DataLockError } from '../lib/data-lock.js';
 import { BackupError, type BackupSummary, restoreBackup, writeBackup } from '../minder/backup.js';
 import { VERSION } from '../node/version.js';
-import { MinderExit, type MinderIo, streamed, timeText } from './minder-command.js';
+import { json, MinderExit, type MinderIo, streamed, timeText } from './minder-command.js';
 import { printable } from './tracker-check.js';
 
 const DATA_DEFAULT = './trackerbt-data';
+
+interface FileFlags {
+  readonly json?: true;
+}
 
 export function backupCommand(io: MinderIo): Command {
   return fileCommand('backup', io)
     .description('write all that makes this minder into one file, which is as secret as its keys')
     .argument('<FILE>', 'where to; must not exist yet')
-    .action((file: string, _flags: unknown, command: Command) =>
+    .action((file: string, flags: FileFlags, command: Command) =>
       telling(io, () => {
         const data = dataOf(command);
         const done = writeBackup({ data, file, software: VERSION, createdMs: Date.now() });
+        if (flags.json) return json(done);
         return `${file}: minder ${done.minder}, ${sizeOf(done)}\n`;
       }),
     );
@@ -25,10 +30,11 @@ export function restoreCommand(io: MinderIo): Command {
   return fileCommand('restore', io)
     .description('put a backup into a data directory that has no minder')
     .argument('<FILE>', 'the backup')
-    .action((file: string, _flags: unknown, command: Command) =>
+    .action((file: string, flags: FileFlags, command: Command) =>
       telling(io, async () => {
         const data = dataOf(command);
         const done = await restoreBackup({ file, data });
+        if (flags.json) return json(done);
         return (
           `${data}: minder ${done.minder} as it was at ${timeText(done.createdMs)}, ` +
           `${sizeOf(done)}\nThe minder that was saved must not run any more. Start this one with ` +
@@ -39,7 +45,9 @@ export function restoreCommand(io: MinderIo): Command {
 }
 
 function fileCommand(name: string, io: MinderIo): Command {
-  return streamed(new Command(name), io).option('--data <DIR>', 'the data directory', DATA_DEFAULT);
+  return streamed(new Command(name), io)
+    .option('--data <DIR>', 'the data directory', DATA_DEFAULT)
+    .option('--json', 'print JSON');
 }
 
 /** `trackerbt minder --data DIR backup FILE` means what the other order does. */

@@ -4,6 +4,7 @@
  */
 import { Command, type CommanderError } from 'commander';
 import { askControl, ControlError } from '../minder/control-socket.js';
+import { tableLines } from './terminal/table.js';
 import { printable } from './tracker-check.js';
 
 export interface MinderIo {
@@ -69,15 +70,10 @@ export function setExit({ exit }: MinderIo, code: number): void {
 
 /** Rows under their titles, in columns as wide as they need be. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [titles, ...rows.map((row) => row.map(printable))];
-  const widths = titles.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, i) => cell.padEnd(widths[i]))
-        .join('  ')
-        .trimEnd(),
-    )
+  return tableLines(
+    titles.map((title) => ({ title })),
+    rows,
+  )
     .map((line) => `${line}\n`)
     .join('');
 }

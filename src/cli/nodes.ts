@@ -7,36 +7,31 @@ import {
   type MinderFlags,
   type MinderIo,
   minderToolCommand,
-  table,
 } from './minder-command.js';
+import { nodeLines } from './terminal/node-table.js';
+import { paintFor } from './terminal/paint.js';
 
-export function nodesCommand(io: MinderIo): Command {
+export interface NodesIo extends MinderIo {
+  readonly stdout: MinderIo['stdout'] & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export function nodesCommand(io: NodesIo): Command {
   return minderToolCommand('nodes', io)
     .description('list the nodes of the cluster')
     .option('--json', 'print JSON')
     .action((flags: MinderFlags) =>
       asking(io, flags, 'nodes', {}, (result) => {
         const nodes = result as NodeView[];
-        return flags.json ? json(nodes) : textOf(nodes);
+        return flags.json ? json(nodes) : textOf(nodes, io);
       }),
     );
 }
 
-function textOf(nodes: readonly NodeView[]): string {
-  const rows = nodes.map((node) => [
-    node.id,
-    node.role,
-    node.reason === null ? node.state : `${node.state} (${node.reason})`,
-    node.lagMs === null ? '-' : `${node.lagMs} ms`,
-    node.clockOffsetMs === null ? '-' : `${Math.round(node.clockOffsetMs)} ms`,
-    node.role === 'minder' ? '-' : String(node.peers),
-    typeof node.requestsPerSecond === 'number' ? `${node.requestsPerSecond}/s` : '-',
-    typeof node.intervalSeconds === 'number' ? `${node.intervalSeconds} s` : '-',
-    node.version,
-    node.name,
-  ]);
-  return table(
-    ['ID', 'ROLE', 'STATE', 'LAG', 'CLOCK', 'PEERS', 'REQUESTS', 'INTERVAL', 'VERSION', 'NAME'],
-    rows,
-  );
+/** As wide as the terminal; elsewhere nothing is cut, and nothing coloured. */
+function textOf(nodes: readonly NodeView[], { stdout, env = {} }: NodesIo): string {
+  const width = stdout.isTTY === true ? stdout.columns : undefined;
+  return nodeLines(nodes, { width, paint: paintFor(stdout, env) })
+    .map((line) => `${line}\n`)
+    .join('');
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import {
   asking,
+  json,
   type MinderFlags,
   type MinderIo,
   minderToolCommand,
@@ -12,6 +13,7 @@ export function revokeCommand(io: MinderIo): Command {
   return minderToolCommand('revoke', io)
     .description('throw a node out, for good: it can join again only with a new token')
     .argument('<NODE>', 'id or name of the node, see nodes')
+    .option('--json', 'print JSON')
     .action((node: string, flags: MinderFlags) =>
       asking(io, flags, 'revoke', { node }, (result) => {
         const { id, live, effectiveMs } = result as {
@@ -19,6 +21,7 @@ export function revokeCommand(io: MinderIo): Command {
           live: boolean;
           effectiveMs: number;
         };
+        if (flags.json) return json(result);
         if (live) return `${id} is revoked and cut off\n`;
         return `${id} is revoked; the bus cuts it off at ${timeText(effectiveMs)} at the latest\n`;
       }),

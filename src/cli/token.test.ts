@@ -116,7 +116,7 @@ describe('what comes from nodes', () => {
     expect(stdout).toContain('unreachable (clock)');
     expect(stdout).toContain('300000 ms');
     expect(stdout.split('\n')[0]).toMatch(
-      /^ID +ROLE +STATE +LAG +CLOCK +PEERS +REQUESTS +INTERVAL +VERSION +NAME$/,
+      /^ID +NAME +ROLE +STATE +LAG +CLOCK +PEERS +REQUESTS +INTERVAL +VERSION$/,
     );
   });
 });
@@ -128,5 +128,13 @@ describe('revoke', () => {
     answer = { id: 'n1', live: false, effectiveMs: 1_769_860_800_000 };
     expect((await run(revokeCommand, 'one')).stdout).toContain('at 2026-01-31 12:00:00Z');
     expect(asked[0]).toEqual(['revoke', { node: 'one' }]);
+  });
+
+  it('says so as JSON too, as does what else changes something', async () => {
+    answer = { id: 'n1', live: true, effectiveMs: 0 };
+    expect(JSON.parse((await run(revokeCommand, 'one', '--json')).stdout)).toEqual(answer);
+    answer = { token: TOKEN, more: 1 };
+    const { stdout } = await run(tokenCommand, 'create', '--json');
+    expect(JSON.parse(stdout)).toEqual({ token: TOKEN });
   });
 });

@@ -47,10 +47,11 @@ function createCommand(io: MinderIo): Command {
     )
     .option('--uses <N>', 'how many nodes may join with it', wholeNumber(1, TOKEN_USES_MAX), 1)
     .option('--cidr <NET>', 'network from which it may be used', parseNetwork, '')
+    .option('--json', 'print JSON')
     .action(({ role, ttl, uses, cidr, ...flags }: CreateFlags) =>
       asking(io, flags, 'token.create', { role, ttlSeconds: ttl, uses, cidr }, (result) => {
         const { token } = result as { token: string };
-        return `${token}\n`;
+        return flags.json ? json({ token }) : `${token}\n`;
       }),
     );
 }
@@ -71,8 +72,11 @@ function revokeCommand(io: MinderIo): Command {
   return minderToolCommand('revoke', io)
     .description('make a token worthless; nodes that have joined with it stay')
     .argument('<ID>', 'id of the token, see token list', parseTokenId)
+    .option('--json', 'print JSON')
     .action((id: string, flags: MinderFlags) =>
-      asking(io, flags, 'token.revoke', { id }, () => `token ${id} is revoked\n`),
+      asking(io, flags, 'token.revoke', { id }, () =>
+        flags.json ? json({ id, revoked: true }) : `token ${id} is revoked\n`,
+      ),
     );
 }
 

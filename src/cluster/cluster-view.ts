@@ -83,6 +83,7 @@ function viewNode(
     recordsIn: node.recordsIn,
     gaps: stream.gaps,
     lagMs: lag.quantile(0.5) ?? null,
+    lagP99Ms: lag.quantile(0.99) ?? null,
   };
   if (heartbeat === undefined) return { ...UNHEARD, ...seen, name: node.id, state: 'joining' };
   const isSilent = node.isSilent(nowMs, options.silentMs);

@@ -8,7 +8,8 @@ import type { Role } from './role.js';
 
 interface FlagRule {
   readonly flag: `--${string}`;
-  readonly argument: string;
+  /** Absent for a flag that says yes by being there. */
+  readonly argument?: string;
   readonly path: string;
   readonly help: string;
   /** Whose flag it is; both roles' when not given. */
@@ -44,6 +45,7 @@ const FLAG_RULES: readonly FlagRule[] = [
       help: 'certificate for HTTPS, with its chain, in PEM',
     },
     { flag: '--tls-key', argument: 'FILE', path: 'https.keyFile', help: 'its key, in PEM' },
+    { flag: '--public-page', path: 'http.publicPage', help: 'a page for people at / of HTTP' },
     { flag: '--workers', argument: 'N', path: 'workers', help: 'worker threads, 0 for automatic' },
     { flag: '--io', argument: 'auto|fast|portable', path: 'io', help: 'how sockets are driven' },
     {
@@ -141,7 +143,7 @@ export function addConfigOptions(command: Command, forRole: Role = 'tracker'): C
   for (const { flag, argument, path, help, role } of FLAG_RULES) {
     if (role !== undefined && role !== forRole) continue;
     const leaf = leafAt(path);
-    const usage = `${flag} <${argument}>`;
+    const usage = argument === undefined ? flag : `${flag} <${argument}>`;
     const fallback = ` (default: ${formatDefault(leaf)})`;
     if (leaf.kind === 'list') {
       const collect = (value: string, before: string[] = []) => [...before, value];
@@ -171,6 +173,7 @@ export function flagSettings(
     if (role !== undefined && role !== forRole) continue;
     const value = options[optionKey(flag)];
     if (typeof value === 'string') settings.push({ flag, path, text: value });
+    else if (value === true) settings.push({ flag, path, text: 'true' });
     else if (Array.isArray(value)) settings.push({ flag, path, text: value.map(String) });
   }
   return settings;

@@ -15,6 +15,14 @@ describe('resolve', () => {
     });
   });
 
+  it('takes no more of a name than nodes tell each other', () => {
+    const hostname = `${'long-'.repeat(20)}.example`;
+    const { name } = resolve(loadConfig({ env: {} }), { hostname });
+    expect(name).toBe(hostname.slice(0, 64));
+    expect(() => loadConfig({ env: { TRACKERBT_NAME: 'n'.repeat(65) } })).toThrow('name');
+    expect(loadConfig({ env: { TRACKERBT_NAME: 'n'.repeat(64) } }).name).toHaveLength(64);
+  });
+
   it('keeps what is set, and freezes the result', () => {
     const config = at({
       TRACKERBT_NAME: 'a',

@@ -1,3 +1,4 @@
+import { NODE_NAME_LENGTH_MAX } from '../protocol/cluster/heartbeat.js';
 import type { Role } from './role.js';
 import type { Config } from './schema.js';
 
@@ -23,7 +24,8 @@ export function resolve(config: Config, { hostname, role = 'tracker' }: ResolveC
   const { intervalSeconds } = announce;
   return Object.freeze({
     ...config,
-    name: config.name === '' ? hostname : config.name,
+    // A host's own name may be longer than what nodes tell each other.
+    name: config.name === '' ? hostname.slice(0, NODE_NAME_LENGTH_MAX) : config.name,
     admin: Object.freeze({
       ...admin,
       listen: admin.listen === '' ? ADMIN_LISTEN[role] : admin.listen,

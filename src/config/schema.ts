@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { REPLY_PEERS_MAX } from '../protocol/announce.js';
+import { NODE_NAME_LENGTH_MAX } from '../protocol/cluster/heartbeat.js';
 import { SCRAPE_HASHES_MAX } from '../tracker/tracker.js';
 import { https } from './https-section.js';
 import * as leaves from './leaves.js';
@@ -40,6 +41,30 @@ const admin = z.strictObject({
     .line('a path', 0, 4_096)
     .default('')
     .describe('File with the bearer token; empty keeps it in the data directory.'),
+  hosts: leaves
+    .hostList()
+    .default([])
+    .describe(
+      'Names besides localhost by which a listener on loopback may be called, as behind a proxy; by these reading needs the token too.',
+    ),
+  liveMax: leaves
+    .whole(0, 10_000)
+    .default(64)
+    .describe('How many may follow the live numbers at a time: pages, trackerbt top, scripts.'),
+  readsPerSecond: leaves
+    .whole(0, 100_000)
+    .default(200)
+    .describe(
+      'Requests of one address that only read; ten seconds of them at once; 0 for no limit.',
+    ),
+  changesPerSecond: leaves
+    .whole(0, 100_000)
+    .default(20)
+    .describe('Requests of one address that change something, likewise; 0 for no limit.'),
+  busiestSwarms: leaves
+    .whole(0, 100)
+    .default(20)
+    .describe('How many swarms with the most peers a tracker names to operators; 0 names none.'),
 });
 
 const http = z.strictObject({
@@ -87,6 +112,10 @@ const http = z.strictObject({
     .yesNo()
     .default(false)
     .describe('Whether connections from trusted proxies begin with a PROXY protocol header.'),
+  publicPage: leaves
+    .yesNo()
+    .default(false)
+    .describe('Whether / is a page for people: announce URLs to copy, and totals.'),
   scrapeHashesMax: leaves
     .whole(1, SCRAPE_HASHES_MAX)
     .default(100)
@@ -349,7 +378,7 @@ const minder = z.strictObject({
 
 export const configSchema = z.strictObject({
   name: leaves
-    .line('a name', 0, 255)
+    .line('a name', 0, NODE_NAME_LENGTH_MAX)
     .default('')
     .describe('Name of this node in logs and on pages; empty is the name of the host.'),
   data: leaves

@@ -37,6 +37,12 @@ describe('a key', () => {
     }
   });
 
+  it('may have what looks like a comment in its secret', () => {
+    const secret = `${'/'.repeat(6)}ab/*cd#${SECRET.slice(13)}`.replace(/[*#]/g, '+');
+    const { secret: read } = parseTsigKey(file('k', 'hmac-sha256', `"${secret}"`), 'key.conf');
+    expect(Buffer.from(read).toString('base64')).toBe(secret);
+  });
+
   it('is refused with a reason that does not repeat the secret', () => {
     const hidden = 'c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0';
     const good = file('a', 'hmac-sha256', `"${hidden}"`);

@@ -27,6 +27,7 @@ export interface TsigKey {
 const ALGORITHMS: readonly string[] = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'];
 /** RFC 8945 asks for as many as the hash has; half of that still withstands guessing. */
 const SECRET_BYTES_MIN = 16;
+const COMMENT_OR_QUOTED = /"[^"\n]*"|\/\*[\s\S]*?\*\/|(?:\/\/|#)[^\n]*/g;
 const MAKE_ONE = 'make one with: tsig-keygen -a hmac-sha256 trackerbt';
 
 /** Reads a key file. Throws a `DnsError`. */
@@ -44,7 +45,8 @@ export function readTsigKey(path: string): TsigKey {
 
 /** `where` names the text in messages. Throws a `DnsError`. */
 export function parseTsigKey(text: string, where: string): TsigKey {
-  const plain = text.replace(/\/\*[\s\S]*?\*\/|(?:\/\/|#)[^\n]*/g, ' ');
+  // What looks like a comment within quotes is none: base64 has slashes, and now and then two of them.
+  const plain = text.replace(COMMENT_OR_QUOTED, (found) => (found[0] === '"' ? found : ' '));
   const match = /^\s*key\s+(?:"([^"\s]+)"|([^"\s{};]+))\s*\{([^{}]*)\}\s*;\s*$/.exec(plain);
   if (match === null)
     throw invalid(where, `it must hold one key { ... }; and nothing else; ${MAKE_ONE}`);

@@ -2,13 +2,15 @@
  * What a frontend counts, as cells that another thread may read.
  *
  * ```
- * Float64Array, 8 bytes a cell: cell i holds counter i; whole numbers up to 2^53
+ * Float64Array, 8 bytes a cell   [ cell i holds counter i; whole numbers up to 2^53 ][ latency.ts ]
  * ```
  *
  * One worker writes a set of cells and nobody else does, so no atomics are needed; a 64-bit load of
  * an aligned double is whole on every machine that runs Node. Cells of several workers are summed.
- * All but `...Open` only ever grow.
+ * All but `...Open` and `...EndMs` only ever grow.
  */
+
+import { LATENCY_CELLS, LatencyCells } from './latency.js';
 
 /** Cell numbers. */
 export const FrontendCounter = {
@@ -92,18 +94,23 @@ export const FrontendCounter = {
   httpsHandshakesRefused: 49,
   /** Handshakes that made room for new ones at the bound. */
   httpsHandshakesEvicted: 50,
+  /** When the certificate ends, in ms since 1970; not a count, and 0 without one. */
+  httpsCertificateEndMs: 51,
   /** Upgrades refused: too many WebSockets of one address (429). */
-  wsAddressesRefused: 51,
+  wsAddressesRefused: 52,
 } as const;
 export type FrontendCounterName = keyof typeof FrontendCounter;
 export type FrontendCounterIndex = (typeof FrontendCounter)[FrontendCounterName];
 
 export const FRONTEND_COUNTER_COUNT = Object.keys(FrontendCounter).length;
-export const FRONTEND_COUNTER_BYTES = FRONTEND_COUNTER_COUNT * Float64Array.BYTES_PER_ELEMENT;
+export const FRONTEND_COUNTER_BYTES =
+  (FRONTEND_COUNTER_COUNT + LATENCY_CELLS) * Float64Array.BYTES_PER_ELEMENT;
 
 /** The cells of one worker. The worker writes them; any thread that shares the buffer reads. */
 export class FrontendCounters {
   readonly cells: Float64Array;
+  /** How long requests took. */
+  readonly latency: LatencyCells;
 
   /** `buffer` holds at least `FRONTEND_COUNTER_BYTES` from `byteOffset`, a multiple of 8. */
   constructor(
@@ -111,6 +118,8 @@ export class FrontendCounters {
     byteOffset = 0,
   ) {
     this.cells = new Float64Array(buffer, byteOffset, FRONTEND_COUNTER_COUNT);
+    const latencyAt = byteOffset + this.cells.byteLength;
+    this.latency = new LatencyCells(new Float64Array(buffer, latencyAt, LATENCY_CELLS));
   }
 
   count(index: FrontendCounterIndex): void {

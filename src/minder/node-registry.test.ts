@@ -224,6 +224,27 @@ describe('the registry of nodes', () => {
     expect(registry.links()).toEqual([]);
   });
 
+  it.each([A, B])('shows no flow to or from a node once it is revoked (%s)', (id) => {
+    beat(A, { links: [[B, 7, 12]] });
+    beat(B, { links: [[A, 7, 12]] });
+    expect(registry.links()).toHaveLength(2);
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey: 'U' };
+    state.commit([{ kind: 'revocation', id, value }]);
+    expect(registry.links()).toEqual([]);
+    expect(view(id === A ? B : A).state).toBe('healthy');
+    expect(view(id).lagMs).toBeNull();
+  });
+
+  it('counts nodes by the states that it shows', () => {
+    beat(A);
+    const value = { revokedMs: 1, effectiveMs: 1, busPublicKey: 'U' };
+    state.commit([{ kind: 'revocation', id: B, value }]);
+    const none = { joining: 0, draining: 0, unreachable: 0 };
+    expect(registry.counts()).toEqual({ ...none, healthy: 2, revoked: 1 });
+    clock.advance(6);
+    expect(registry.counts()).toEqual({ ...none, healthy: 1, revoked: 1, unreachable: 1 });
+  });
+
   it('calls a tracker draining that the operator drains, while it is heard', () => {
     const drain = (draining: boolean) =>
       state.commit([{ kind: 'drain', id: A, value: { draining, sinceMs: 1 } }]);

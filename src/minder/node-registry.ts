@@ -219,18 +219,21 @@ export class NodeRegistry {
 
   /** How many nodes there are in each state, this minder included. */
   counts(): Record<NodeState, number> {
-    const counts = { joining: 0, healthy: 0, draining: 0, unreachable: 0, revoked: 0 };
-    for (const { state } of this.nodes()) counts[state]++;
+    const { minderId } = this.#state;
+    const counts = { joining: 0, healthy: 1, draining: 0, unreachable: 0, revoked: 0 };
+    for (const [id] of this.#state.list('node')) {
+      if (id !== minderId) counts[this.#shown(id, this.#live.get(id)).state]++;
+    }
     return counts;
   }
 
   links(): LinkView[] {
     const links: LinkView[] = [];
-    for (const [to, live] of this.#live) {
-      if (this.#isSilent(live)) continue;
+    const heard = new Map([...this.#live].filter(([id, live]) => this.#isThere(id, live)));
+    for (const [to, live] of heard) {
       for (const [from, , lagMs] of live.heartbeat.links) {
-        const sender = this.#live.get(from);
-        if (sender === undefined || this.#isSilent(sender)) continue;
+        const sender = heard.get(from);
+        if (sender === undefined) continue;
         links.push({ from, to, recordsPerSecond: sender.rate, lagMs });
       }
     }
@@ -340,9 +343,10 @@ export class NodeRegistry {
   /** The longest that any node waited for the last batch of each. */
   #lags(): Map<string, number> {
     const worst = new Map<string, number>();
-    for (const live of this.#live.values()) {
-      if (this.#isSilent(live)) continue;
+    for (const [id, live] of this.#live) {
+      if (!this.#isThere(id, live)) continue;
       for (const [from, , lagMs] of live.heartbeat.links) {
+        if (this.#isRevoked(from)) continue;
         worst.set(from, Math.max(lagMs, worst.get(from) ?? 0));
       }
     }
@@ -357,6 +361,11 @@ export class NodeRegistry {
       this.#budgets.set(nodeId, budget);
     }
     return budget.take(this.#clock.monotonicSeconds());
+  }
+
+  /** The others hear a revoked node no more, and what it said last says nothing of now. */
+  #isThere(id: string, live: Live): boolean {
+    return !this.#isSilent(live) && !this.#isRevoked(id);
   }
 
   #isSilent({ heardSeconds }: Live): boolean {

@@ -11,10 +11,9 @@ import {
   decodeHeartbeat,
   encodeHeartbeat,
   HEARTBEAT_VERSION,
+  NODE_NAME_LENGTH_MAX,
 } from '../protocol/cluster/heartbeat.js';
 
-/** Longest name that a heartbeat carries. */
-const NAME_LENGTH_MAX = 64;
 /** The digest of no peers. */
 const EMPTY_ROOT = '0'.repeat(16);
 /** What a process before this one said last may come so late. */
@@ -48,8 +47,8 @@ export class Pulse {
   ) {
     this.#nodeId = nodeId;
     // Cut first: a cut may leave half a character.
-    this.#name = name.slice(0, NAME_LENGTH_MAX).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
-    this.#software = software.slice(0, NAME_LENGTH_MAX);
+    this.#name = name.slice(0, NODE_NAME_LENGTH_MAX).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+    this.#software = software.slice(0, NODE_NAME_LENGTH_MAX);
     this.#clock = clock;
     this.#log = log;
     this.#epoch = clock.wallMs();

@@ -1,7 +1,6 @@
 /** What the sockets of a tracker were bound to. */
 import type { BoundAddress } from '../frontend/frontend.js';
 import { formatAddress } from '../frontend/listen-address.js';
-import type { Started } from './message.js';
 
 /** Each as `ADDRESS:PORT`. */
 export interface BoundSockets {
@@ -10,9 +9,12 @@ export interface BoundSockets {
   readonly udp: readonly string[];
 }
 
+/** What one worker has bound. */
+export type Bound = Readonly<Partial<Record<keyof BoundSockets, readonly BoundAddress[]>>>;
+
 /** Several workers may have bound the same. */
-export function boundSockets(started: readonly Started[]): BoundSockets {
-  const texts = (of: (one: Started) => readonly BoundAddress[] | undefined) => [
+export function boundSockets(started: readonly Bound[]): BoundSockets {
+  const texts = (of: (one: Bound) => readonly BoundAddress[] | undefined) => [
     ...new Set(
       started.flatMap((one) =>
         (of(one) ?? []).map(({ address, port }) => formatAddress(address, port)),

@@ -8,7 +8,6 @@
  */
 import type { HttpHandler } from '../frontend/handler.js';
 import type { Endpoint } from '../lib/endpoint.js';
-import { HeadResult, RequestHead } from '../protocol/http/request-head.js';
 
 const PREFIX = Buffer.from('/.well-known/acme-challenge/');
 /** Tokens are some 43 characters long. */
@@ -43,7 +42,7 @@ export class ChallengeHandler implements HttpHandler {
     source: Endpoint,
     output: Uint8Array,
   ): number {
-    if (!startsWith(target, start, end)) {
+    if (!isChallenge(target, start, end)) {
       return this.#inner.handle(target, start, end, source, output);
     }
     const at = start + PREFIX.length;
@@ -55,17 +54,8 @@ export class ChallengeHandler implements HttpHandler {
   }
 }
 
-/** For fast workers: leaves challenges to the one that knows the answers. */
-export class ChallengeHead extends RequestHead {
-  override parse(bytes: Uint8Array, start: number, limit: number): HeadResult {
-    const result = super.parse(bytes, start, limit);
-    const isChallenge =
-      result === HeadResult.plain && startsWith(bytes, this.targetStart, this.targetEnd);
-    return isChallenge ? HeadResult.unusual : result;
-  }
-}
-
-function startsWith(target: Uint8Array, start: number, end: number): boolean {
+/** True for the targets `target[start..end)` that are challenges. */
+export function isChallenge(target: Uint8Array, start: number, end: number): boolean {
   if (end - start < PREFIX.length) return false;
   for (let i = 0; i < PREFIX.length; i++) if (target[start + i] !== PREFIX[i]) return false;
   return true;

@@ -19,7 +19,11 @@ export interface ReportSources {
 
 export function clusterReport(
   sources: ReportSources,
-  { isRevoked, listsKnown }: { isRevoked: boolean; listsKnown: boolean },
+  {
+    isRevoked,
+    listsKnown,
+    certificateEndMs,
+  }: { isRevoked: boolean; listsKnown: boolean; certificateEndMs: number },
 ): ClusterReport {
   const { replicator, transport, origins, memory, signals } = sources;
   const { counters, ...view } = replicator.view(VERSION);
@@ -41,7 +45,7 @@ export function clusterReport(
     ? [{ ...self, state: 'revoked' as const, reason: null }, ...others]
     : view.nodes;
   const caughtUp = replicator.caughtUp && listsKnown;
-  return { view: { ...view, nodes, counters: all }, originNames, caughtUp };
+  return { view: { ...view, nodes, counters: all }, originNames, caughtUp, certificateEndMs };
 }
 
 function snakeCased(counters: object, prefix: string): Record<string, number> {

@@ -254,6 +254,7 @@ class ClusterWorker implements RunningWorker {
     const report = clusterReport(this.#sources, {
       isRevoked: this.#isRevoked,
       listsKnown: this.#lists.isKnown,
+      certificateEndMs: this.#keeper.identity.expiresWallMs,
     });
     this.#saidCaughtUp = report.caughtUp;
     this.#context.send({ type: 'cluster', report });

@@ -10,12 +10,11 @@ import type { BoundAddress } from '../frontend/frontend.js';
 import type { BindAddress } from '../frontend/listen-address.js';
 import { CidrSet } from '../lib/cidr-set.js';
 import { Endpoint } from '../lib/endpoint.js';
-import { RequestHead } from '../protocol/http/request-head.js';
 import { loadSys } from '../sys/load-sys.js';
 import { scopeOf } from '../sys/socket-address.js';
 import type { Sys } from '../sys/sys.js';
-import { ChallengeHead } from './challenge-handler.js';
 import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
+import { headParserOf } from './left-head.js';
 import type { FastTask, HandOverWayEnd } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
@@ -70,7 +69,7 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
       sys,
       loop,
       handler: createHttpHandler(task, tracker),
-      parser: task.answersChallenges ? new ChallengeHead() : new RequestHead(),
+      parser: headParserOf(task),
       handOver,
       counters,
       open: new Int32Array(task.connectionsOpen),

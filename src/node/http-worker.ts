@@ -15,6 +15,7 @@ import { decodeProxyHeader } from '../protocol/proxy/proxy-header.js';
 import { clientFromForwardedFor } from '../protocol/proxy/x-forwarded-for.js';
 import { ChallengeHandler } from './challenge-handler.js';
 import { createHttpHandler, createTracker } from './handlers.js';
+import { createPublicPage } from './public-pages.js';
 import type { HandOverEnd, HttpsTask, HttpTask } from './task.js';
 import { TlsFiles } from './tls-files.js';
 import { createWebSockets } from './web-sockets.js';
@@ -27,6 +28,7 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
   const counters = new FrontendCounters(task.frontendCounts);
   const webSockets = createWebSockets(task, context, tracker, counters);
   const handler = createHttpHandler(task, tracker);
+  const page = createPublicPage(task, tracker);
   const challenges = task.answersChallenges ? new ChallengeHandler(handler) : undefined;
   const dependencies = {
     handler: challenges ?? handler,
@@ -34,6 +36,7 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
     counters,
     ...(webSockets === undefined ? {} : { upgrades: webSockets.upgrades }),
     ...(proxies === undefined ? {} : { proxies }),
+    ...(page === undefined ? {} : { pages: page.pages }),
   };
   const frontend = new PortableHttp({ listen, shared, limits }, dependencies);
   const secure =
@@ -47,7 +50,8 @@ export async function startHttp(task: HttpTask, context: WorkerContext): Promise
       webSockets?.hear(message);
       if (message.type === 'reload') {
         for (const files of secure?.files ?? []) files.look(true);
-      } else if (message.type === 'challenges') challenges?.set(message.answers);
+      } else if (message.type === 'bound') page?.setBound(message.bound);
+      else if (message.type === 'challenges') challenges?.set(message.answers);
       else if (message.type === 'adopt') {
         adopted.push(...message.ends);
         for (const end of message.ends) adoptFrom(end, frontend);

@@ -1,8 +1,9 @@
 /**
  * The keeper: the thread that expires peers a bit at a time, saves the store, and says when it is
- * full.
+ * full. Its walk over the store finds the busiest swarms as well.
  */
 import { RateGate, SWALLOWED } from '../lib/rate-gate.js';
+import { BusiestSwarms } from '../swarm/busiest.js';
 import { Expiry } from '../swarm/expiry.js';
 import { saveSnapshot } from '../swarm/snapshot-writer.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
@@ -35,6 +36,7 @@ class Keeper implements RunningWorker {
   readonly #task: KeeperTask;
   readonly #context: WorkerContext;
   readonly #store: SwarmStore;
+  readonly #busiest: BusiestSwarms;
   readonly #expiry: Expiry;
   readonly #fullGate: RateGate;
   readonly #passSeconds: number;
@@ -50,7 +52,8 @@ class Keeper implements RunningWorker {
     this.#task = task;
     this.#context = context;
     this.#store = new SwarmStore(task.memory, { thread: task.thread, seed: randomSeed() });
-    this.#expiry = new Expiry(this.#store, task);
+    this.#busiest = new BusiestSwarms(task.busiestMax);
+    this.#expiry = new Expiry(this.#store, task, this.#busiest);
     this.#passSeconds = Math.min(
       PASS_SECONDS_MAX,
       Math.max(PASS_SECONDS_MIN, task.peerTtlSeconds / 8),
@@ -96,7 +99,16 @@ class Keeper implements RunningWorker {
     // A step ends with its shard, so a pass is no fewer steps than there are shards.
     const stepsPerPass = peers / STEP_PEERS + limits.shards;
     const steps = Math.ceil((stepsPerPass * this.#tickMs) / (this.#passSeconds * 1000));
-    for (let i = 0; i < steps; i++) this.#expiry.step(STEP_PEERS);
+    for (let i = 0; i < steps; i++) {
+      if (!this.#expiry.step(STEP_PEERS)) this.#tellBusiest();
+    }
+  }
+
+  /** At the end of a pass: which swarms have the most peers. */
+  #tellBusiest(): void {
+    if (this.#task.busiestMax === 0) return;
+    const report = { infoHashes: this.#busiest.take(), atMs: this.#context.clock.wallMs() };
+    this.#context.send({ type: 'busiest', report });
   }
 
   #sayFull(): void {

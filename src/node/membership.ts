@@ -3,18 +3,16 @@
  * worker needs. The identity of an earlier start is enough; a token only makes the first one.
  */
 import { existsSync } from 'node:fs';
-import { isIPv4, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
 import { type Identity, identityPath } from '../cluster/identity.js';
 import { readToken } from '../cluster/token-source.js';
-import { type Config, parseListen } from '../config/index.js';
-import { formatAddress } from '../frontend/listen-address.js';
+import type { Config } from '../config/index.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import type { ClusterKeyRing } from '../protocol/cluster/control.js';
-import { scrapePathOf } from '../protocol/http/route.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { KeyRingWriter, type RingKeys } from '../tracker/key-ring.js';
+import { announceUrls } from './announce-urls.js';
 import type { BoundSockets } from './bound-sockets.js';
 import { CLUSTER_THREAD } from './plan.js';
 import type { ClusterTask } from './task.js';
@@ -94,42 +92,10 @@ export class Membership {
   }
 
   /** URLs for clients: of each socket that was bound, under each host that is to be told. */
-  addresses({ http, https, udp }: BoundSockets): string[] {
-    const path = announcePath(this.#config.http.announcePaths);
-    const urls = (scheme: string, sockets: readonly string[], path: string) =>
-      sockets.flatMap((socket) => {
-        const bound = parseListen(socket);
-        if (bound === undefined) return [];
-        return this.#hosts(bound.host).map(
-          (host) => `${scheme}://${formatAddress(host, bound.port)}${path}`,
-        );
-      });
-    return [
-      ...new Set([
-        ...urls('http', http, path),
-        ...urls('https', https, path),
-        ...urls('udp', udp, ''),
-      ]),
-    ];
-  }
-
-  /** Under which hosts a socket is told to others that is bound to `address`. */
-  #hosts(address: string): readonly string[] {
-    const isFour = isIPv4(address);
-    if (this.#config.advertise.length > 0) {
-      // A name may stand for both families, an address for one.
-      return this.#config.advertise.filter((host) => (isFour ? !isIPv6(host) : !isIPv4(host)));
-    }
-    if (address !== '0.0.0.0' && address !== '::') return [address];
+  addresses(bound: BoundSockets): string[] {
     const { sourceAddress } = this.identity;
-    return isIPv4(sourceAddress) === isFour ? [sourceAddress] : [];
+    return announceUrls(bound, this.#config, [sourceAddress]);
   }
-}
-
-/** The path that others are told: one that can be probed, so one with a scrape path and no key. */
-export function announcePath(paths: readonly string[]): string {
-  const isPlain = (path: string) => !path.includes('{key}') && scrapePathOf(path) !== undefined;
-  return paths.find(isPlain) ?? paths[0];
 }
 
 function describe({ name, advertise }: Config) {

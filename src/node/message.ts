@@ -2,6 +2,7 @@
 import type { ClusterView } from '../admin/cluster-view.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import type { LogLine } from '../lib/log-sink.js';
+import type { BoundSockets } from './bound-sockets.js';
 import type { SignalEnd } from './signal-end.js';
 import type { HandOverEnd } from './task.js';
 
@@ -11,6 +12,8 @@ export type WorkerMessage =
   | { readonly type: 'started'; readonly started: Started }
   | { readonly type: 'log'; readonly line: LogLine }
   | { readonly type: 'saved'; readonly report: SaveReport }
+  /** From the keeper, after each pass over the store. */
+  | { readonly type: 'busiest'; readonly report: BusiestReport }
   /** From a fast worker, once for each: a connection waits for that portable HTTP worker. */
   | { readonly type: 'handOver'; readonly worker: string }
   /** From the cluster worker: each second, and when it has caught up. */
@@ -39,6 +42,14 @@ export interface SaveReport {
   readonly reason?: string;
 }
 
+/** The swarms with the most peers. */
+export interface BusiestReport {
+  /** 20 bytes each, the busiest first. */
+  readonly infoHashes: Uint8Array;
+  /** When they were found, in ms since 1970. */
+  readonly atMs: number;
+}
+
 /** How the cluster looks from here. */
 export interface ClusterReport {
   readonly view: ClusterView;
@@ -46,6 +57,8 @@ export interface ClusterReport {
   readonly originNames: readonly string[];
   /** This tracker holds what the others hold, as far as it can know. */
   readonly caughtUp: boolean;
+  /** When this node's certificate ends, in ms since 1970. */
+  readonly certificateEndMs: number;
 }
 
 /** From the main thread to a worker. */
@@ -60,6 +73,8 @@ export type MainMessage =
   | { readonly type: 'reload' }
   /** To an HTTP worker: the answers to an authority that are good now, by token. */
   | { readonly type: 'challenges'; readonly answers: ReadonlyMap<string, string> }
+  /** To an HTTP worker: what all workers together bound. */
+  | { readonly type: 'bound'; readonly bound: BoundSockets }
   /** To the cluster worker: the store was saved, so save what belongs to it. */
   | { readonly type: 'storeSaved' }
   /** To the cluster worker, once: URLs at which clients reach this tracker. */

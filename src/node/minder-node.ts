@@ -14,6 +14,7 @@ import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
+import { AdminActions } from '../minder/admin-actions.js';
 import type { Bus } from '../minder/bus.js';
 import type { KeyPairPem } from '../minder/certificate-authority.js';
 import { ControlDesk } from '../minder/control-desk.js';
@@ -31,6 +32,7 @@ import { Pulse } from '../minder/pulse.js';
 import { RevocationDesk } from '../minder/revocation-desk.js';
 import { SettingsSpeaker } from '../minder/settings-speaker.js';
 import { TuningDesk } from '../minder/tuning-desk.js';
+import { makeAdmin } from './make-admin.js';
 import { connectBus, openExternalBus, requireListen, startOwnBus } from './minder-bus.js';
 import { MinderPeers } from './minder-peers.js';
 import { MinderService } from './minder-service.js';
@@ -62,6 +64,7 @@ export class MinderNode {
   #transport: NatsTransport | undefined;
   #speaker: SettingsSpeaker | undefined;
   #control: ControlServer | undefined;
+  #actions: AdminActions | undefined;
   #pulse: Pulse | undefined;
   #peers: MinderPeers | undefined;
   #revocations: RevocationDesk | undefined;
@@ -136,7 +139,7 @@ export class MinderNode {
     await this.#startBus(foundation, peers);
     await revocations.resume();
     revocations.follow();
-    await this.#startControl(foundation, revocations);
+    await this.#startControl(foundation, { revocations, peers });
     this.#pulse = new Pulse(
       { nodeId: foundation.state.minderId, name: config.name, software: VERSION },
       { clock: this.#clock, log: new LoggerSink(this.#logger) },
@@ -285,20 +288,14 @@ export class MinderNode {
   }
 
   async #startAdmin(): Promise<string> {
-    const { listen, tokenFile } = this.#config.admin;
-    if (listen === 'off') return 'off';
+    if (this.#config.admin.listen === 'off') return 'off';
     assert(this.#source !== undefined, 'it has been made');
-    const [{ createAdminServer }, { loadAdminToken }] = await Promise.all([
-      import('../admin/admin-server.js'),
-      import('../admin/admin-token.js'),
-    ]);
-    const file = tokenFile === '' ? join(this.#config.data, 'minder', 'admin-token') : tokenFile;
-    const admin = createAdminServer(
-      { ...requireListen(listen), token: loadAdminToken(file) },
-      { logger: this.#logger, source: this.#source },
-    );
-    this.#admin = admin;
-    return admin.start();
+    this.#admin = await makeAdmin(this.#config, 'minder', {
+      logger: this.#logger,
+      source: this.#source,
+      actions: () => this.#actions,
+    });
+    return this.#admin.start();
   }
 
   /** Bus credentials end with the certificate, and somebody else's bus keeps both short. */
@@ -337,7 +334,10 @@ export class MinderNode {
     this.#speaker.start();
   }
 
-  async #startControl({ directory, tokens, state }: Foundation, revocations: RevocationDesk) {
+  async #startControl(
+    { directory, tokens, state }: Foundation,
+    { revocations, peers }: { revocations: RevocationDesk; peers: MinderPeers },
+  ) {
     assert(this.#registry !== undefined, 'it has been made');
     const registry = this.#registry;
     const service = this.#service;
@@ -348,6 +348,8 @@ export class MinderNode {
     const lists = service.listDesk;
     const desk = new ControlDesk({ tokens, registry, revocations, tuning, lists });
     const handler = (method: string, params: unknown) => desk.handle(method, params);
+    const urls = () => peers.presence.addressesFor('').minders;
+    this.#actions = new AdminActions({ desk, urls });
     this.#control = new ControlServer({ handler, logger: this.#logger });
     await this.#control.start(directory);
   }
@@ -446,6 +448,7 @@ export class MinderNode {
   async #stop(): Promise<void> {
     if (this.#source !== undefined) this.#source.serving = false;
     clearInterval(this.#timer);
+    this.#actions = undefined;
     await this.#control?.stop();
     await this.#enrolment?.stop();
     this.#speaker?.stop();

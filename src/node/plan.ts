@@ -90,6 +90,7 @@ export function keeperTask({ config, memory, snapshotPath }: PlanInputs): Keeper
     saveSeconds: config.store.saveSeconds,
     peerTtlSeconds: config.announce.peerTtlSeconds,
     emptySwarmSeconds: config.store.emptySwarmSeconds,
+    busiestMax: config.admin.listen === 'off' ? 0 : config.admin.busiestSwarms,
   };
 }
 
@@ -264,7 +265,7 @@ function httpTask(
   const { config } = inputs;
   const settings = httpSettings(config, workers);
   const webSockets = webSocketSettings(config, inputs, workers);
-  const own = { adopt: [], webSockets };
+  const own = { adopt: [], webSockets, advertise: config.advertise };
   return { ...socketTask(inputs, name), ...settings, kind: 'http', ...own };
 }
 
@@ -290,5 +291,6 @@ function httpSettings(config: Config, workers: number) {
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,
     answersChallenges: config.https.acme.directoryUrl !== '',
+    publicPage: http.publicPage,
   };
 }

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
+import { ProgressLine } from '../lib/progress-line.js';
 import { SnapshotDamagedError } from '../swarm/snapshot-format.js';
 import { loadSnapshot } from '../swarm/snapshot-reader.js';
 import type { SwarmStore } from '../swarm/swarm-store.js';
@@ -31,12 +32,20 @@ export function loadSavedStore(
 ): void {
   if (!existsSync(path)) return;
   const startMs = performance.now();
+  const progress = new ProgressLine('loading the saved store', { output: process.stderr });
+  const onProgress = (share: number) => progress.show('', share);
   store.setTime(clock.monotonicSeconds(), clock.wallMs());
   try {
-    const result = loadSnapshot(store, path, { peerTtlSeconds, wallMs: clock.wallMs() });
+    const result = loadSnapshot(store, path, {
+      peerTtlSeconds,
+      wallMs: clock.wallMs(),
+      onProgress,
+    });
+    progress.clear();
     const seconds = Math.round(performance.now() - startMs) / 1000;
     logger.info({ path, ...result, seconds }, 'loaded the saved store');
   } catch (error) {
+    progress.clear();
     if (!(error instanceof SnapshotDamagedError)) throw error;
     const aside = `${path}.damaged-${new Date(clock.wallMs()).toISOString().replaceAll(':', '')}`;
     renameSync(path, aside);

@@ -55,6 +55,8 @@ interface HttpSettings {
   readonly proxyProtocol: boolean;
   /** Portable HTTP workers answer the challenges of a certificate authority. */
   readonly answersChallenges: boolean;
+  /** Portable HTTP workers have a page for people at `/`. */
+  readonly publicPage: boolean;
 }
 
 /** The same over TLS, in a portable HTTP worker. */
@@ -78,6 +80,8 @@ export interface HttpTask extends SocketTask, ListenTask, HttpSettings {
   readonly https?: HttpsTask;
   /** Absent where none are served. */
   readonly webSockets?: WebSocketSettings | undefined;
+  /** Hosts that the operator named for clients. */
+  readonly advertise: readonly string[];
   /**
    * Where connections come from that fast workers accepted and do not serve. The worker hears of it
    * when it serves (`adopt`): one that never comes so far must not take with it what waits there.
@@ -121,6 +125,8 @@ export interface KeeperTask extends CommonTask {
   readonly saveSeconds: number;
   readonly peerTtlSeconds: number;
   readonly emptySwarmSeconds: number;
+  /** Swarms to be named that have the most peers; 0: nobody asks. */
+  readonly busiestMax: number;
 }
 
 /** The worker that tells other trackers what this one heard, and hears from them. */

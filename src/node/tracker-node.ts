@@ -11,6 +11,7 @@ import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
+import { ProgressLine } from '../lib/progress-line.js';
 import { NO_NODE } from '../protocol/cluster/node-id.js';
 import { shardBase } from '../swarm/heap.js';
 import { Shard, type StoreMemory } from '../swarm/layout.js';
@@ -20,11 +21,13 @@ import { adviseHugePages } from '../sys/huge-pages.js';
 import { loadSys } from '../sys/load-sys.js';
 import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
 import type { AcmeKeeper } from './acme-keeper.js';
+import { announceUrls, likelyAddresses } from './announce-urls.js';
 import { type BoundSockets, boundSockets } from './bound-sockets.js';
 import { LiveTuning } from './live-tuning.js';
+import { makeAdmin } from './make-admin.js';
 import { loadMemberLists } from './member-lists.js';
 import { Membership } from './membership.js';
-import type { ClusterReport, MainMessage, SaveReport } from './message.js';
+import type { BusiestReport, ClusterReport, MainMessage, SaveReport } from './message.js';
 import { type Io, isIdleAtFirst, keeperTask, type PlanInputs, socketTasks } from './plan.js';
 import { becomeUser, findUser, type UserIds } from './privileges.js';
 import { SignalHub } from './signal-hub.js';
@@ -92,6 +95,8 @@ export class TrackerNode {
   #startFailure: WorkerFailedError | undefined;
   /** `#stop` runs: nothing new begins. */
   #ending = false;
+  /** Told to HTTP workers, those that start later too. */
+  #bound: MainMessage | undefined;
   #keyTimer: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -192,9 +197,11 @@ export class TrackerNode {
     const bound = await sockets;
     this.#tuning.watch(this.#tasks, { alone: membership === undefined });
     await this.#keeper.started;
-    if (membership !== undefined) {
-      this.#cluster?.tell({ type: 'addresses', addresses: membership.addresses(bound) });
-    }
+    const told = membership?.addresses(bound);
+    if (told !== undefined) this.#cluster?.tell({ type: 'addresses', addresses: told });
+    this.#bound = { type: 'bound', bound };
+    this.#tellHttp(this.#bound);
+    source.setAddresses(bound, told ?? announceUrls(bound, config, likelyAddresses()));
     const means = { clock: this.#clock, logger: this.#logger };
     this.#acme = await startAcme(config, { ...means, tellHttp: (word) => this.#tellHttp(word) });
     if (user !== undefined) {
@@ -253,15 +260,21 @@ export class TrackerNode {
   async #catchUp(timeoutMs: number): Promise<void> {
     if (this.#source?.caughtUp === true || this.#stopping !== undefined) return;
     const startMs = performance.now();
+    const progress = new ProgressLine('joining the cluster', { output: process.stderr });
     let timer: NodeJS.Timeout | undefined;
     const caughtUp = await new Promise<boolean>((resolve) => {
       timer = setTimeout(resolve, timeoutMs, false);
-      this.#onCluster = ({ caughtUp: done }) => {
+      this.#onCluster = ({ caughtUp: done, view }) => {
+        // What the others hold is the end, as far as anybody knows it.
+        const [own = 0, ...others] = view.nodes.map(({ peers }) => peers);
+        progress.show(`${own} peers`, own / Math.max(1, own, ...others));
         if (done) resolve(true);
       };
       this.#endWait = () => resolve(false);
     });
     clearTimeout(timer);
+    this.#onCluster = () => {};
+    progress.clear();
     this.#endWait = () => {};
     if (this.#stopping !== undefined || this.#startFailure !== undefined) return;
     const seconds = Math.round(performance.now() - startMs) / 1000;
@@ -326,6 +339,7 @@ export class TrackerNode {
     const listeners = {
       log: new LoggerSink(this.#logger),
       onSaved: (report: SaveReport) => this.#noteSave(report),
+      onBusiest: (report: BusiestReport) => this.#source?.noteBusiest(report),
       onHandOver: (name: string) => this.#startLate(name),
       onCluster: (report: ClusterReport) => {
         this.#source?.noteCluster(report);
@@ -361,6 +375,7 @@ export class TrackerNode {
     };
     worker.started.then(hasStarted, () => {});
     if (this.#challenges !== undefined) worker.tell(this.#challenges);
+    if (this.#bound !== undefined) worker.tell(this.#bound);
     this.#sockets.push(worker);
   }
 
@@ -388,21 +403,9 @@ export class TrackerNode {
   }
 
   async #startAdmin(source: TrackerSource): Promise<string> {
-    const { listen, tokenFile } = this.#config.admin;
-    if (listen === 'off') return 'off';
-    const address = parseListen(listen);
-    assert(address !== undefined, `the configuration checked '${listen}'`);
-    const [{ createAdminServer }, { loadAdminToken }] = await Promise.all([
-      import('../admin/admin-server.js'),
-      import('../admin/admin-token.js'),
-    ]);
-    const file = tokenFile === '' ? join(this.#config.data, 'tracker', 'admin-token') : tokenFile;
-    const admin = createAdminServer(
-      { ...address, token: loadAdminToken(file) },
-      { logger: this.#logger, source },
-    );
-    this.#admin = admin;
-    return admin.start();
+    if (this.#config.admin.listen === 'off') return 'off';
+    this.#admin = await makeAdmin(this.#config, 'tracker', { logger: this.#logger, source });
+    return this.#admin.start();
   }
 
   #becomeUser(user: UserIds): void {

@@ -1,5 +1,6 @@
 /** Answers the admin listener's questions about a tracker from shared memory. */
 import type {
+  BusiestView,
   DigestView,
   Health,
   LoadView,
@@ -9,6 +10,7 @@ import type {
 } from '../admin/admin-source.js';
 import type { ClusterView } from '../admin/cluster-view.js';
 import { FrontendCounters, sumCounters } from '../frontend/counters.js';
+import { LatencyProtocol, sumLatencyCells } from '../frontend/latency.js';
 import type { Clock } from '../lib/clock.js';
 import { DigestReader } from '../swarm/digest.js';
 import { HashList } from '../swarm/hash-list.js';
@@ -18,7 +20,9 @@ import { PeerQuery } from '../swarm/query.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
 import { storeTotals } from '../swarm/totals.js';
 import { sumTrackerCounters } from '../tracker/counters.js';
-import type { ClusterReport, SaveReport } from './message.js';
+import type { BoundSockets } from './bound-sockets.js';
+import { BusiestLookup } from './busiest-lookup.js';
+import type { BusiestReport, ClusterReport, SaveReport } from './message.js';
 import { MAIN_THREAD } from './plan.js';
 import { randomSeed } from './random-seed.js';
 import type { SocketTask } from './task.js';
@@ -48,11 +52,14 @@ export class TrackerSource implements TrackerAdminSource {
   readonly #deny: HashList | undefined;
   readonly #allow: HashList | undefined;
   readonly #startSeconds: number;
+  readonly #busiest: BusiestLookup;
   readonly #query = new PeerQuery();
   #trackerCounts: Float64Array[] = [];
   #frontendCounts: FrontendCounters[] = [];
   readonly #digest: DigestReader | undefined;
   #cluster: ClusterReport | undefined;
+  #listen: TrackerStats['listen'] = { http: [], https: [], udp: [] };
+  #announceUrls: readonly string[] = [];
   #save: TrackerStats['save'] = { lastAt: 0, lastSeconds: 0, bytes: 0, failures: 0 };
 
   constructor(name: string, { memory, clock }: { memory: StoreMemory; clock: Clock }) {
@@ -60,6 +67,7 @@ export class TrackerSource implements TrackerAdminSource {
     this.#clock = clock;
     this.#memory = memory;
     this.#store = new SwarmStore(memory, { thread: MAIN_THREAD, seed: randomSeed() });
+    this.#busiest = new BusiestLookup(this.#store, memory);
     const { replication, lists } = memory;
     if (lists !== undefined) {
       this.#deny = new HashList(lists.deny);
@@ -80,6 +88,12 @@ export class TrackerSource implements TrackerAdminSource {
     this.#frontendCounts = tasks.map((task) => new FrontendCounters(task.frontendCounts));
   }
 
+  /** Names what was bound, and where clients are told to come. */
+  setAddresses({ http, https, udp }: BoundSockets, announceUrls: readonly string[]): void {
+    this.#listen = { http, https, udp };
+    this.#announceUrls = announceUrls;
+  }
+
   /** Takes what the cluster worker says. */
   noteCluster(report: ClusterReport): void {
     this.#cluster = report;
@@ -88,6 +102,10 @@ export class TrackerSource implements TrackerAdminSource {
   /** Holds what the other trackers hold; true where there are none. */
   get caughtUp(): boolean {
     return this.#digest === undefined || this.#cluster?.caughtUp === true;
+  }
+
+  noteBusiest(report: BusiestReport): void {
+    this.#busiest.note(report);
   }
 
   noteSave(report: SaveReport): void {
@@ -123,6 +141,9 @@ export class TrackerSource implements TrackerAdminSource {
         connects: tracker.udpConnects,
         announces: tracker.udpAnnounces,
         scrapes: tracker.udpScrapes,
+        connects6: tracker.udpConnects6,
+        announces6: tracker.udpAnnounces6,
+        scrapes6: tracker.udpScrapes6,
         errors: tracker.udpErrors,
         drops: {
           junk: tracker.udpJunk,
@@ -137,6 +158,8 @@ export class TrackerSource implements TrackerAdminSource {
         requests: frontend.httpRequests,
         announces: tracker.httpAnnounces,
         scrapes: tracker.httpScrapes,
+        announces6: tracker.httpAnnounces6,
+        scrapes6: tracker.httpScrapes6,
         failures: tracker.httpFailures,
         drops: {
           not_found: tracker.httpNotFound,
@@ -160,8 +183,12 @@ export class TrackerSource implements TrackerAdminSource {
       },
       websocket: webSocketStats(frontend, tracker),
       load: this.load() ?? UNMEASURED,
+      latency: this.#latencyStats(),
+      listen: this.#listen,
+      announceUrls: this.#announceUrls,
       lists: this.#listStats(tracker),
       save: this.#save,
+      certificates: this.#certificateStats(),
       memory: { rss: process.memoryUsage.rss() },
     };
   }
@@ -214,6 +241,11 @@ export class TrackerSource implements TrackerAdminSource {
     return { peers, swarms, digest: this.#digest?.root() ?? null };
   }
 
+  busiest(): BusiestView {
+    this.#store.setTime(this.#clock.monotonicSeconds(), this.#clock.wallMs());
+    return this.#busiest.view(this.#clock.wallMs());
+  }
+
   #listStats({ udpDenied, httpDenied, webDenied }: ReturnType<typeof sumTrackerCounters>) {
     const { control } = this.#store;
     const number = Atomics.load(control, Global.listMode);
@@ -222,6 +254,26 @@ export class TrackerSource implements TrackerAdminSource {
     const allowed = this.#allow?.size ?? 0;
     const refused = { udp: udpDenied, http: httpDenied, websocket: webDenied };
     return { mode, denied, allowed, refused };
+  }
+
+  #certificateStats(): TrackerStats['certificates'] {
+    const ends = this.#frontendCounts.map((counts) => counts.get('httpsCertificateEndMs'));
+    // Workers follow a new certificate one after the other.
+    const httpsExpiresAt = ends.reduce(
+      (least, end) => (end === 0 || (least > 0 && least < end) ? least : end),
+      0,
+    );
+    return { httpsExpiresAt, clusterExpiresAt: this.#cluster?.certificateEndMs ?? 0 };
+  }
+
+  #latencyStats(): TrackerStats['latency'] {
+    const cells = this.#frontendCounts.map(({ latency }) => latency);
+    const { udp, http, websocket } = LatencyProtocol;
+    return {
+      udp: sumLatencyCells(cells, udp),
+      http: sumLatencyCells(cells, http),
+      websocket: sumLatencyCells(cells, websocket),
+    };
   }
 
   #storeStats(): TrackerStats['store'] {

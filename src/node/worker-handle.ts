@@ -2,7 +2,14 @@
 import { writeSync } from 'node:fs';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { LoggerSink } from '../lib/log-sink.js';
-import type { ClusterReport, MainMessage, SaveReport, Started, WorkerMessage } from './message.js';
+import type {
+  BusiestReport,
+  ClusterReport,
+  MainMessage,
+  SaveReport,
+  Started,
+  WorkerMessage,
+} from './message.js';
 import type { WorkerData, WorkerTask } from './task.js';
 import { VERSION } from './version.js';
 
@@ -52,6 +59,7 @@ function portsOf(task: WorkerTask): MessagePort[] {
 export interface WorkerListeners {
   readonly log: LoggerSink;
   readonly onSaved?: (report: SaveReport) => void;
+  readonly onBusiest?: (report: BusiestReport) => void;
   /** A fast worker left a connection to a portable HTTP worker, for the first time. */
   readonly onHandOver?: (worker: string) => void;
   readonly onCluster?: (report: ClusterReport) => void;
@@ -153,6 +161,7 @@ export class WorkerHandle {
   #hear(message: WorkerMessage): void {
     if (message.type === 'log') this.#listeners.log.take(message.line);
     else if (message.type === 'saved') this.#listeners.onSaved?.(message.report);
+    else if (message.type === 'busiest') this.#listeners.onBusiest?.(message.report);
     else if (message.type === 'handOver') this.#listeners.onHandOver?.(message.worker);
     else if (message.type === 'cluster') this.#listeners.onCluster?.(message.report);
   }

@@ -2,6 +2,7 @@
  * Removes peers that were not heard of for longer than they live, and forgets swarms that have been
  * without peers for long.
  */
+import type { BusiestSwarms } from './busiest.js';
 import { Global, Shard, Swarm } from './layout.js';
 import { ageSeconds } from './peer-age.js';
 import type { SwarmStore } from './swarm-store.js';
@@ -26,10 +27,13 @@ export class Expiry implements StoreVisitor {
   readonly #store: SwarmStore;
   readonly #options: ExpiryOptions;
   readonly #isGone: (stamp: number, seenAndFlags: number) => boolean;
+  readonly #busiest: BusiestSwarms | undefined;
   #walk: StoreWalk | undefined;
 
-  constructor(store: SwarmStore, options: ExpiryOptions) {
+  /** `busiest` is offered every swarm that has peers. */
+  constructor(store: SwarmStore, options: ExpiryOptions, busiest?: BusiestSwarms) {
     this.#store = store;
+    this.#busiest = busiest;
     this.#options = options;
     this.#isGone = (stamp, seenAndFlags) => {
       const age = ageSeconds(store.seconds, seenAndFlags);
@@ -62,7 +66,11 @@ export class Expiry implements StoreVisitor {
 
   swarmDone(shard: number, record: number): void {
     const { records, control, limits, seconds } = this.#store;
-    if (this.#store.peersOf(record) > 0) return;
+    const peers = this.#store.peersOf(record);
+    if (peers > 0) {
+      this.#busiest?.offer(records, record, peers);
+      return;
+    }
     if (records[record + Swarm.downloads] > 0) {
       if (records[record + Swarm.emptySince] === 0) {
         // Emptied by expiry just now.

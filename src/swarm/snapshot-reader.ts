@@ -37,6 +37,8 @@ export interface LoadOptions {
   /** Seconds that peers live; in a cluster, others' peers live as the replication memory says. */
   readonly peerTtlSeconds: number;
   readonly wallMs: number;
+  /** Hears how much is done, 0 to 1, after each chunk: the file is read twice. */
+  readonly onProgress?: (share: number) => void;
 }
 
 /**
@@ -48,8 +50,11 @@ export function loadSnapshot(store: SwarmStore, path: string, options: LoadOptio
   try {
     const reader = new ChunkReader(file);
     const savedMs = reader.readHeader();
+    const { onProgress } = options;
+    reader.onRead = (share) => onProgress?.(share / 2);
     checkChunks(reader);
     reader.rewind();
+    reader.onRead = (share) => onProgress?.((1 + share) / 2);
     const downSeconds = Math.max(0, Math.floor((options.wallMs - savedMs) / 1000));
     const loader = new Loader(store, downSeconds, options.peerTtlSeconds);
     for (let payload = reader.next(); payload !== undefined; payload = reader.next()) {
@@ -64,6 +69,8 @@ export function loadSnapshot(store: SwarmStore, path: string, options: LoadOptio
 /** Reads chunk after chunk, each checked against its sum. */
 class ChunkReader {
   payloadOffset = 0;
+  /** Called with the share of the file that was read, at each chunk. */
+  onRead: (share: number) => void = () => {};
   readonly #file: number;
   readonly #size: number;
   readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES_MAX + SWARM_ENTRY_BYTES);
@@ -106,6 +113,7 @@ class ChunkReader {
     if (crc32(payload) !== sum) throw new SnapshotDamagedError('wrong checksum', this.#offset);
     this.payloadOffset = this.#offset + CHUNK_HEAD_BYTES;
     this.#offset += CHUNK_HEAD_BYTES + length;
+    this.onRead(this.#offset / this.#size);
     return payload;
   }
 

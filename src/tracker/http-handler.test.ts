@@ -71,6 +71,34 @@ describe('HTTP handler', () => {
     ]);
   });
 
+  it('counts those over IPv6, alone and in a batch', () => {
+    const { handler: one, counts } = handler();
+    one.beginBatch();
+    const texts = [`/announce?info_hash=${hash(1)}&port=1`, `/scrape?info_hash=${hash(1)}`];
+    for (const [address, times] of [
+      ['192.0.2.1', 2],
+      ['2001:db8::1', 3],
+    ] as const) {
+      const source = new Endpoint();
+      source.setAddressText(address);
+      for (let i = 0; i < times; i++) {
+        texts.forEach((text) => {
+          const input = Uint8Array.from(Buffer.from(text));
+          const output = new Uint8Array(HTTP_BODY_BYTES_MAX);
+          if (i === 0) one.handle(input, 0, input.length, source, output);
+          else {
+            one.prepare(0, input, 0, input.length, source);
+            one.warmUp(1);
+            one.answer(0, output);
+          }
+        });
+      }
+    }
+    const { httpAnnounces, httpAnnounces6, httpScrapes, httpScrapes6 } = TrackerCounter;
+    const found = [httpAnnounces, httpAnnounces6, httpScrapes, httpScrapes6].map((i) => counts[i]);
+    expect(found).toEqual([5, 3, 5, 3]);
+  });
+
   it('answers requests of a batch as it answers each alone', () => {
     const random = new Prng(testSeed());
     const alone = handler();

@@ -18,7 +18,7 @@ import {
   encodeScrapeStart,
 } from '../protocol/http/scrape-reply.js';
 import { WantFamily } from '../swarm/query.js';
-import { TrackerCounter } from './counters.js';
+import { oneIfSix, TrackerCounter } from './counters.js';
 import type { HttpWarmUp } from './http-warm-up.js';
 import type { Tracker } from './tracker.js';
 
@@ -91,7 +91,9 @@ export class HttpTrackerHandler implements HttpBatchHandler {
       const failure = parseAnnounceQuery(target, queryStart, end, this.#request);
       return this.#announce(this.#request, failure, source, output);
     }
-    if (route === HttpRoute.scrape) return this.#scrape(target, queryStart, end, output);
+    if (route === HttpRoute.scrape) {
+      return this.#scrape(target, queryStart, end, source, output);
+    }
     return this.#notFound();
   }
 
@@ -120,10 +122,11 @@ export class HttpTrackerHandler implements HttpBatchHandler {
 
   answer(i: number, output: Uint8Array): number {
     const { route, request, failure, target, queryStart, end } = this.#prepared[i];
-    if (route === HttpRoute.announce) {
-      return this.#announce(request, failure, this.#sources[i], output);
+    const source = this.#sources[i];
+    if (route === HttpRoute.announce) return this.#announce(request, failure, source, output);
+    if (route === HttpRoute.scrape) {
+      return this.#scrape(target, queryStart, end, source, output);
     }
-    if (route === HttpRoute.scrape) return this.#scrape(target, queryStart, end, output);
     return this.#notFound();
   }
 
@@ -140,6 +143,7 @@ export class HttpTrackerHandler implements HttpBatchHandler {
     out: Uint8Array,
   ): number {
     this.#counts[TrackerCounter.httpAnnounces]++;
+    this.#counts[TrackerCounter.httpAnnounces6] += oneIfSix(source.family);
     if (failure === Failure.none) {
       if (request.event === AnnounceEvent.stopped) this.#counts[TrackerCounter.httpStops]++;
       const { both } = WantFamily;
@@ -149,8 +153,15 @@ export class HttpTrackerHandler implements HttpBatchHandler {
     return encodeAnnounceReply(out, this.#reply, request, NO_WARNING);
   }
 
-  #scrape(target: Uint8Array, queryStart: number, end: number, out: Uint8Array): number {
+  #scrape(
+    target: Uint8Array,
+    queryStart: number,
+    end: number,
+    source: Endpoint,
+    out: Uint8Array,
+  ): number {
     this.#counts[TrackerCounter.httpScrapes]++;
+    this.#counts[TrackerCounter.httpScrapes6] += oneIfSix(source.family);
     const count = parseScrapeQuery(target, queryStart, end, this.#hashes);
     if (count < 0) return this.#refuse(out, -count as Failure);
     let at = encodeScrapeStart(out);

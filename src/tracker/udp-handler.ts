@@ -32,7 +32,7 @@ import {
 } from '../protocol/udp/request.js';
 import { WantFamily } from '../swarm/query.js';
 import type { ConnectionIds } from './connection-id.js';
-import { TrackerCounter } from './counters.js';
+import { oneIfSix, TrackerCounter } from './counters.js';
 import type { Tracker } from './tracker.js';
 import type { UdpWarmUp } from './udp-warm-up.js';
 
@@ -88,6 +88,7 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
     }
     if (action === UdpAction.connect) {
       this.#counts[TrackerCounter.udpConnects]++;
+      this.#counts[TrackerCounter.udpConnects6] += oneIfSix(source.family);
       this.#ids.issue(source);
       return encodeConnectReply(output.bytes, transaction, this.#ids.hi, this.#ids.lo);
     }
@@ -98,7 +99,9 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
     if (action === UdpAction.announce) {
       return this.#announce(input, length, transaction, source, output);
     }
-    if (action === UdpAction.scrape) return this.#scrape(input, length, transaction, output.bytes);
+    if (action === UdpAction.scrape) {
+      return this.#scrape(input, length, transaction, source, output.bytes);
+    }
     return this.#refuse(output.bytes, transaction, Failure.unknownAction);
   }
 
@@ -114,6 +117,7 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
       return 0;
     }
     this.#counts[TrackerCounter.udpAnnounces]++;
+    this.#counts[TrackerCounter.udpAnnounces6] += oneIfSix(source.family);
     if (this.#request.event === AnnounceEvent.stopped) this.#counts[TrackerCounter.udpStops]++;
     const reply = this.#reply;
     reply.peers4 = output.words;
@@ -133,13 +137,20 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
     return head + (ipv4 ? 6 * reply.count4 : 18 * reply.count6);
   }
 
-  #scrape(input: Uint8Array, length: number, transaction: number, out: Uint8Array): number {
+  #scrape(
+    input: Uint8Array,
+    length: number,
+    transaction: number,
+    source: Endpoint,
+    out: Uint8Array,
+  ): number {
     const count = scrapeHashCount(length);
     if (count === 0) {
       this.#counts[TrackerCounter.udpJunk]++;
       return 0;
     }
     this.#counts[TrackerCounter.udpScrapes]++;
+    this.#counts[TrackerCounter.udpScrapes6] += oneIfSix(source.family);
     let at = encodeScrapeHeader(out, transaction);
     this.#tracker.scrape(input, scrapeHashOffset(0), count);
     for (let i = 0; i < count; i++) {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { allowCommand } from '../../src/cli/allow.js';
 import { announceCommand } from '../../src/cli/announce.js';
 import { configCommand } from '../../src/cli/config.js';
+import { demoCommand } from '../../src/cli/demo.js';
 import { denyCommand } from '../../src/cli/deny.js';
 import { drainCommand } from '../../src/cli/drain.js';
 import { minderCommand } from '../../src/cli/minder.js';
@@ -13,6 +14,7 @@ import { revokeCommand } from '../../src/cli/revoke.js';
 import { scrapeCommand } from '../../src/cli/scrape.js';
 import { settingsCommand } from '../../src/cli/settings.js';
 import { tokenCommand } from '../../src/cli/token.js';
+import { topCommand } from '../../src/cli/top.js';
 import { trackerCommand } from '../../src/cli/tracker.js';
 import type { Sources } from './rules.js';
 import { ROOT, readTree } from './tree.js';
@@ -29,7 +31,9 @@ const COMMANDS = [
   allowCommand,
   announceCommand,
   scrapeCommand,
+  demoCommand,
   configCommand,
+  topCommand,
 ];
 
 const tree = readTree();
@@ -44,7 +48,7 @@ function prose(document: string): string {
 /** Where links and pictures of a document lead, without those to the web. */
 function relativeLinks(document: string): string[] {
   const links = [...prose(document).matchAll(/\]\(\s*<?([^)>\s]+)>?[^)]*\)/g)];
-  const tags = [...prose(document).matchAll(/\b(?:href|src)="([^"]+)"/g)];
+  const tags = [...prose(document).matchAll(/\b(?:href|src|srcset)="([^"]+)"/g)];
   return [...links, ...tags]
     .map(([, target]) => target)
     .filter((target) => !/^[a-z][a-z+.-]*:/i.test(target));
@@ -115,6 +119,16 @@ describe('the documents', () => {
   });
 });
 
+describe('the picture of how it fits together', () => {
+  const picture = (path: string) => /^```mermaid\n[\s\S]*?^```$/m.exec(documents.get(path) ?? '');
+
+  it('is the same wherever it stands', () => {
+    const [text] = picture('README.md') ?? [];
+    expect(text).toMatch(/bus: nats-server/);
+    expect(picture('docs/architecture.md')?.[0]).toBe(text);
+  });
+});
+
 describe('README', () => {
   it('gives the two commands, and a picture, before anything else', () => {
     const firstScreen = readme.slice(0, readme.indexOf('\n## '));
@@ -125,11 +139,21 @@ describe('README', () => {
 
   it('tells, with the other documents for operators, every flag that help prints', () => {
     const silent = { write: () => true };
-    const others = ['docs/configuration.md', 'docs/operations.md'];
+    const others = ['docs/configuration.md', 'docs/operations.md', 'docs/demo.md'];
     const text = readme + others.map((path) => documents.get(path) ?? '').join('');
     const { stdin } = process;
     const none = () => {};
-    const io = { stdin, stdout: silent, stderr: silent, env: {}, onStopSignal: none, exit: none };
+    const events = { on: none, off: none, once: none };
+    const io = {
+      stdin,
+      stdout: { ...silent, ...events },
+      stderr: silent,
+      env: {},
+      process: { ...events, suspend: none },
+      command: '',
+      onStopSignal: none,
+      exit: none,
+    };
     for (const make of COMMANDS) {
       const command = make(io);
       expect(missingFlags(command, text), `trackerbt ${command.name()}`).toEqual([]);
@@ -142,6 +166,7 @@ describe('the rules about documents', () => {
   it('see links to nowhere', () => {
     const bad = new Map([
       ['a.md', '[x](b.md) [y](gone.md) ![z](images/gone.svg) <a href="gone.html">w</a>'],
+      ['e.md', '<source srcset="gone.png"><img src="b.md">'],
       ['docs/c.md', '[x](../b.md) [up](../../b.md) [y](b.md#heading)'],
       ['docs/b.md', '# Other heading\n```\n# heading\n```\n'],
       ['b.md', ''],
@@ -150,6 +175,7 @@ describe('the rules about documents', () => {
       'a.md: gone.md leads nowhere',
       'a.md: images/gone.svg leads nowhere',
       'a.md: gone.html leads nowhere',
+      'e.md: gone.png leads nowhere',
       'docs/c.md: ../../b.md leads nowhere',
       'docs/c.md: b.md#heading names no heading',
     ]);

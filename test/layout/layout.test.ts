@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   checkCycles,
+  checkHosts,
   checkLockFile,
   checkMachineTraces,
+  checkMarkup,
   checkNames,
   checkProcessExit,
   checkPureRooms,
@@ -39,6 +41,8 @@ describe('this repository', () => {
     ['suppresses no warning', checkSuppressions],
     ['names no machine and no registry', checkMachineTraces],
     ['locks versions without addresses', checkLockFile],
+    ['has a page that shows text as text', checkMarkup],
+    ['has a page that knows no other host', checkHosts],
   ])('%s', (_rule, check) => {
     expect(check(tree)).toEqual([]);
   });
@@ -181,6 +185,43 @@ describe('the other rules', () => {
   it('see long files', () => {
     expect(checkSize(files({ 'src/lib/a.ts': 'a;\n'.repeat(500) }))).toEqual([]);
     expect(checkSize(files({ 'src/lib/a.ts': 'a;\n'.repeat(501) }))).toHaveLength(1);
+  });
+
+  it('see the page', () => {
+    const bad = { 'web/src/nodeTable.tsx': '', 'web/src/Map/a.css': '' };
+    expect(checkNames(files(bad))).toHaveLength(2);
+    const good = ['web/src/map/node-table.tsx', 'web/vite.config.ts', 'web/src/icon.svg'];
+    expect(checkNames(new Map(good.map((path) => [path, ''])))).toEqual([]);
+    expect(checkSize(files({ 'web/src/a.tsx': 'a;\n'.repeat(501) }))).toHaveLength(1);
+    expect(checkSize(files({ 'web/src/a.css': 'a {}\n'.repeat(501) }))).toHaveLength(1);
+  });
+
+  it.each([
+    'node.innerHTML = name;',
+    '<p dangerouslySetInnerHTML={{ __html: name }} />',
+    'node.insertAdjacentHTML("beforeend", name);',
+    'document.write(name);',
+    'eval(name)',
+    'new Function(name)',
+    'setTimeout("run()", 1)',
+    '<a href="javascript:run()">x</a>',
+  ])('see text taken for markup or code: %s', (text) => {
+    expect(checkMarkup(files({ 'web/src/a.tsx': text }))).toHaveLength(1);
+    expect(checkMarkup(files({ 'src/lib/a.ts': text }))).toEqual([]);
+  });
+
+  it('see hosts that the page would ask', () => {
+    const asks = [
+      'fetch("https://cdn.example.org/x.js");',
+      'new WebSocket(`wss://example.org`);',
+      '@import url(//fonts.example.org/a.css);',
+      '<script src="//cdn.example.org/x.js"></script>',
+    ];
+    for (const text of asks) {
+      expect(checkHosts(files({ 'web/src/a.tsx': text })), text).toHaveLength(1);
+    }
+    const fine = 'xmlns="http://www.w3.org/2000/svg"; // a comment\nfetch("api/v1/now");';
+    expect(checkHosts(files({ 'web/src/a.tsx': fine, 'docs/a.md': asks[0] }))).toEqual([]);
   });
 
   it('see who ends the process', () => {

@@ -17,6 +17,7 @@ export const ROOMS = [
   'cli',
   'node',
   'config',
+  'demo',
   'load',
   'minder',
   'dns',
@@ -49,6 +50,9 @@ export function roomOf(path: string): string | undefined {
 /** Tests, and what only tests use and no build holds. */
 const isTest = (path: string) => /\.(?:test|testing)\.ts$/.test(path);
 const isSource = (path: string) => path.startsWith('src/') && path.endsWith('.ts');
+
+/** What browsers are given, tests beside it included. */
+const isWeb = (path: string) => /^web\/.*\.(?:ts|tsx|css|html|svg)$/.test(path);
 
 /** Where a relative specifier leads: the `.ts` behind `.js`, from the root of the repository. */
 function target(path: string, specifier: string): string {
@@ -133,10 +137,10 @@ export function checkPureRooms(sources: Sources): string[] {
 export function checkNames(sources: Sources): string[] {
   const violations: string[] = [];
   for (const path of sources.keys()) {
-    if (!/^(?:src|test|bench|scripts)\//.test(path)) continue;
+    if (!/^(?:src|test|bench|scripts|web)\//.test(path)) continue;
     const folders = path.split('/');
     const file = folders.pop()!;
-    const stem = file.replace(/(?:(?:\.fuzz)?\.test|\.testing|\.d)?\.[a-z0-9]+$/, '');
+    const stem = file.replace(/(?:(?:\.fuzz)?\.test|\.testing|\.config|\.d)?\.[a-z0-9]+$/, '');
     for (const name of [...folders, stem]) {
       // The one name that a folder's own page has everywhere.
       if (name === 'README') continue;
@@ -152,7 +156,7 @@ export function checkNames(sources: Sources): string[] {
 export function checkSize(sources: Sources): string[] {
   const violations: string[] = [];
   for (const [path, source] of sources) {
-    if (!isSource(path)) continue;
+    if (!isSource(path) && !isWeb(path)) continue;
     const lines = source.replace(/\n$/, '').split('\n').length;
     if (lines > FILE_LINES_MAX) {
       violations.push(`${path}: ${lines} lines, at most ${FILE_LINES_MAX}`);
@@ -210,6 +214,41 @@ export function checkLockFile(sources: Sources): string[] {
     applies: (path) => /(?:^|\/)(?:package-lock\.json|\.npmrc)$/.test(path),
     pattern: /"resolved":\s*"(?:https?|git|ssh)[^"]*"|^\s*(?:@[\w-]+:)?registry\s*=.*$/gm,
     says: (text) => `${text}: no registry's address`,
+    raw: true,
+  });
+}
+
+/** Names that others chose are shown on the page: nothing there takes text for markup or for code. */
+export function checkMarkup(sources: Sources): string[] {
+  const ways = [
+    String.raw`\b(?:inner|outer)HTML\b`,
+    String.raw`\bdangerouslySetInnerHTML\b`,
+    String.raw`\binsertAdjacentHTML\b`,
+    String.raw`\bsetHTMLUnsafe\b`,
+    String.raw`\bparseFromString\b`,
+    String.raw`\bcreateContextualFragment\b`,
+    String.raw`\bdocument\s*\.\s*write`,
+    String.raw`\bsrcdoc\b`,
+    String.raw`\beval\s*\(`,
+    String.raw`\bnew\s+Function\b`,
+    String.raw`\bset(?:Timeout|Interval)\s*\(\s*['"\x60]`,
+    String.raw`\bjavascript:`,
+  ];
+  return matches(sources, {
+    applies: isWeb,
+    pattern: new RegExp(ways.join('|'), 'gi'),
+    says: (text) => `${text}: the page shows text and runs its own code only`,
+    raw: true,
+  });
+}
+
+/** No request of the page leaves to another host, and it links to none. */
+export function checkHosts(sources: Sources): string[] {
+  return matches(sources, {
+    applies: (path) => isWeb(path) && !/\.test\.tsx?$/.test(path) && path !== 'web/vite.config.ts',
+    pattern:
+      /(?:\b(?:https?|wss?|ftp):)\/\/(?!www\.w3\.org\/)[^\s'"`)>]*|(?<=['"`(]|url\()\/\/[\w.-]+\.\w+/g,
+    says: (text) => `${text}: the page knows no host but its own`,
     raw: true,
   });
 }

@@ -9,6 +9,7 @@ import type { Sys } from '../../sys/sys.js';
 import { endpointOf, LOOPBACK, testSys } from '../../sys/sys.testing.js';
 import { FrontendCounters } from '../counters.js';
 import type { HttpBatchHandler } from '../handler.js';
+import { LATENCY_BOUNDS, LatencyProtocol, sumLatencyCells } from '../latency.js';
 import { FastHttp } from './fast-http.js';
 import { Head, type HeadParser } from './head-parser.js';
 import type { SocketLoop } from './socket-loop.js';
@@ -108,6 +109,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
     epoll: { remove: () => 0 },
   };
   const passed: string[] = [];
+  const counters = new FrontendCounters();
   const handler = new EchoHandler();
   const http = new FastHttp(
     {
@@ -134,7 +136,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
         },
         isNeverPlain: () => false,
       },
-      counters: new FrontendCounters(),
+      counters,
       open: new Int32Array(1),
     },
   );
@@ -147,7 +149,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
     for (const local of ready) http.ready(local, EPOLLIN);
     http.endTurn();
   };
-  return { http, handler, turn, passed, listened, client: () => new Client(address) };
+  return { http, handler, counters, turn, passed, listened, client: () => new Client(address) };
 }
 
 const LISTENER = 0;
@@ -171,6 +173,22 @@ describe('a turn of the loop', () => {
     replies.push(...second.replies());
     expect(passed).toEqual([]);
     expect(replies).toEqual(targets);
+  });
+
+  it('measures each request of a batch from its beginning', () => {
+    const { turn, counters, client } = fixture();
+    const [one, other] = [client(), client()];
+    turn(performance.now(), LISTENER);
+    one.send('Pa.Pb.');
+    other.send('Pc.');
+    const agoMs = 300;
+    turn(performance.now() - agoMs, FIRST, FIRST + 1);
+    const { count, sumSeconds, counts } = sumLatencyCells([counters.latency], LatencyProtocol.http);
+    expect(count).toBe(3);
+    expect(sumSeconds).toBeGreaterThanOrEqual((3 * agoMs) / 1000);
+    // None of them in a bucket below.
+    const below = LATENCY_BOUNDS.findIndex((bound) => bound * 1000 >= agoMs);
+    expect(counts.slice(0, below)).toEqual(LATENCY_BOUNDS.slice(0, below).map(() => 0));
   });
 
   it('may be the one in which everything is closed', () => {

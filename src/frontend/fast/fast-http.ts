@@ -103,6 +103,7 @@ export class FastHttp implements Watcher {
 
   beginTurn(nowMs: number): void {
     this.#nowMs = nowMs;
+    this.#replies.beginTurn(nowMs);
     this.#turnBegun = false;
   }
 
@@ -261,6 +262,7 @@ export class FastHttp implements Watcher {
       if (fd[slot] >= 0 && watched[slot] === 0) this.#watchFor(slot, EPOLLIN);
     }
     batch.count = 0;
+    this.#replies.endBatch();
   }
 
   /** Answers the requests of entry `i`, the first of which was parsed. */
@@ -319,10 +321,9 @@ export class FastHttp implements Watcher {
     const slots = this.#slots;
     const parser = this.#parser;
     this.#counters.count(FrontendCounter.httpRequests);
-    const requests = ++slots.requests[slot];
-    const { requestsPerConnectionMax } = this.#options;
+    const isLast = ++slots.requests[slot] >= this.#options.requestsPerConnectionMax;
     const ends = this.#stopping || this.#handler.draining === true;
-    const keep = parser.keepAlive && requests < requestsPerConnectionMax && !ends;
+    const keep = parser.keepAlive && !isLast && !ends;
     if (!keep) slots.closing[slot] = 1;
     const { targetStart, targetEnd } = parser;
     const source = slots.sources[slot];
@@ -336,7 +337,7 @@ export class FastHttp implements Watcher {
    */
   #send(slot: number, end: number): boolean {
     const slots = this.#slots;
-    const { start, address } = this.#replies;
+    const { start, address, bytes } = this.#replies;
     const length = end - start;
     let sent = this.#sys.send(slots.fd[slot], address + start, length, MSG_NOSIGNAL);
     if (sent === -EAGAIN) sent = 0;
@@ -354,7 +355,6 @@ export class FastHttp implements Watcher {
       return false;
     }
     const at = this.#blocks.offset(block);
-    const { bytes } = this.#replies;
     for (let i = 0; i < rest; i++) this.#blocks.bytes[at + i] = bytes[start + sent + i];
     slots.block[slot] = block;
     slots.start[slot] = 0;

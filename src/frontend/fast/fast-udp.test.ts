@@ -1,22 +1,59 @@
+import { createSocket } from 'node:dgram';
 import { expect, it } from 'vitest';
+import { Endpoint } from '../../lib/endpoint.js';
+import { readBoundAddress } from '../../sys/socket-address.js';
 import { endpointOf, LOOPBACK, testSys } from '../../sys/sys.testing.js';
 import { FrontendCounters } from '../counters.js';
+import { LatencyProtocol, sumLatencyCells } from '../latency.js';
+import type { PacketBatchHandler } from '../packet-batch.js';
 import { FastUdp } from './fast-udp.js';
 import { SocketLoop } from './socket-loop.js';
 
 const sys = testSys();
+const addresses = [{ local: endpointOf(LOOPBACK[4]), wildcard: false }];
 
 it('takes no packets in the turn in which it was closed', () => {
   const loop = new SocketLoop({ sys, onWake: () => {} });
   const handler = { handleBatch: () => expect.unreachable() };
   const udp = new FastUdp(
-    { addresses: [{ local: endpointOf(LOOPBACK[4]), wildcard: false }], receiveBufferBytes: 0 },
+    { addresses, receiveBufferBytes: 0 },
     { sys, loop, handler, counters: new FrontendCounters() },
   );
-  udp.beginTurn();
+  udp.beginTurn(performance.now());
   udp.close();
   // Ready before, and told of only now.
   udp.ready(0);
   udp.endTurn();
   loop.close();
+});
+
+it('measures what it answers, from when the loop knew of it, and nothing of what it drops', async () => {
+  const counters = new FrontendCounters();
+  const handler: PacketBatchHandler = {
+    handleBatch: ({ count, lengths, replyLengths }) => {
+      for (let i = 0; i < count; i++) replyLengths[i] = lengths[i] > 4 ? 8 : 0;
+    },
+  };
+  const port = new Endpoint();
+  const loop = {
+    register: () => 0,
+    watch: (_: number, fd: number) => {
+      readBoundAddress(sys, fd, port);
+      return 0;
+    },
+  } as unknown as SocketLoop;
+  const udp = new FastUdp({ addresses, receiveBufferBytes: 0 }, { sys, loop, handler, counters });
+  const client = createSocket('udp4');
+  for (const text of ['answered', 'junk', 'answered too']) {
+    // On loopback, what was sent has arrived.
+    await new Promise((resolve) => client.send(text, port.port, LOOPBACK[4], resolve));
+  }
+  const agoMs = 700;
+  udp.beginTurn(performance.now() - agoMs);
+  udp.ready(0);
+  const { count, sumSeconds } = sumLatencyCells([counters.latency], LatencyProtocol.udp);
+  expect(count).toBe(2);
+  expect(sumSeconds).toBeGreaterThanOrEqual((2 * agoMs) / 1000);
+  client.close();
+  udp.close();
 });

@@ -7,6 +7,7 @@ import { check } from '../../sys/sys-error.js';
 import { UdpBatch } from '../../sys/udp-batch.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { DATAGRAM_READ_BYTES_MAX, DatagramBuffer } from '../handler.js';
+import { LatencyProtocol } from '../latency.js';
 import { BATCH_PACKETS_MAX, type PacketBatch, type PacketBatchHandler } from '../packet-batch.js';
 import type { SocketLoop, Watcher } from './socket-loop.js';
 
@@ -42,6 +43,8 @@ export class FastUdp implements Watcher {
   readonly #fds: number[] = [];
   /** Two kinds of batch, with and without packet info; each socket uses one of them. */
   readonly #batches: Lane[] = [];
+  /** Since when the datagrams of the next batch were known of. */
+  #sinceMs = performance.now();
 
   /** Binds and watches every address. Throws a `SysError`, with nothing left open. */
   constructor(options: FastUdpOptions, { sys, loop, handler, counters }: FastUdpDependencies) {
@@ -90,7 +93,9 @@ export class FastUdp implements Watcher {
   }
 
   /** The handler reads its clock with each batch. */
-  beginTurn(): void {}
+  beginTurn(nowMs: number): void {
+    this.#sinceMs = nowMs;
+  }
 
   endTurn(): void {}
 
@@ -133,6 +138,9 @@ export class FastUdp implements Watcher {
     counters.add(FrontendCounter.udpPacketsOut, sent);
     counters.add(FrontendCounter.udpBytesOut, bytesOut);
     counters.add(FrontendCounter.udpUnanswered, count - queued);
+    const nowMs = performance.now();
+    counters.latency.record(LatencyProtocol.udp, nowMs - this.#sinceMs, queued);
+    this.#sinceMs = nowMs;
     if (sent === queued) return;
     counters.add(FrontendCounter.udpDropsSendQueue, batch.dropped - dropped);
     counters.add(FrontendCounter.udpSendErrors, batch.refused - refused);

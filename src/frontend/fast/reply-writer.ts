@@ -18,6 +18,7 @@ import type { Sys } from '../../sys/sys.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { HTTP_BODY_BYTES_MAX, type HttpBatchHandler } from '../handler.js';
 import { refusalStatus } from '../http/refusal.js';
+import { LatencyProtocol } from '../latency.js';
 import { HEAD_CLOSE, HEAD_END, HEAD_KEEP, refusalBytes } from './response-head.js';
 
 const REPLIES_BYTES = 256 * 1024;
@@ -41,6 +42,10 @@ export class ReplyWriter {
   /** The head that stands in front of the first body, and where. */
   #head = HEAD_KEEP;
   #headStart = -1;
+  /** Replies of this batch. */
+  #answered = 0;
+  /** Since when its requests were known of. */
+  #sinceMs = performance.now();
 
   constructor(
     sys: Sys,
@@ -53,6 +58,20 @@ export class ReplyWriter {
     this.#first = this.bytes.subarray(FIRST_BODY, FIRST_BODY + HTTP_BODY_BYTES_MAX);
     this.#handler = handler;
     this.#counters = counters;
+  }
+
+  /** Called when the loop has heard which connections are ready. */
+  beginTurn(nowMs: number): void {
+    this.#sinceMs = nowMs;
+  }
+
+  /** Called when all replies to what came together were handed to the system. */
+  endBatch(): void {
+    const nowMs = performance.now();
+    const { latency } = this.#counters;
+    latency.record(LatencyProtocol.http, nowMs - this.#sinceMs, this.#answered);
+    this.#answered = 0;
+    this.#sinceMs = nowMs;
   }
 
   /**
@@ -69,6 +88,7 @@ export class ReplyWriter {
     keep: boolean,
     prepared: number,
   ): number {
+    this.#answered++;
     const first = out === 0;
     const body = first ? this.#first : this.#scratch;
     const handler = this.#handler;

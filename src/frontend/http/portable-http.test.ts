@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LatencyProtocol, sumLatencyCells } from '../latency.js';
 import {
   BIG_BYTES,
   cleanups,
@@ -20,6 +21,14 @@ describe('PortableHttp, replies', () => {
     expect(reply.head).toMatch(/^Content-Type: text\/plain$/m);
     expect(reply.head).not.toMatch(/^(Date|Server|Transfer-Encoding):/im);
     expect(http.counters.get('httpResponsesOk')).toBe(1);
+  });
+
+  it('measures every request that it answers, refusals among them', async () => {
+    const { client, http } = await serve();
+    await client(GET('/a') + GET('/missing') + LAST('/b')).all();
+    const { count, sumSeconds } = sumLatencyCells([http.counters.latency], LatencyProtocol.http);
+    expect(count).toBe(3);
+    expect(sumSeconds).toBeGreaterThan(0);
   });
 
   it('sends every byte value as it is', async () => {

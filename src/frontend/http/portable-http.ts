@@ -7,6 +7,7 @@ import { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, FrontendCounters } from '../counters.js';
 import type { BoundAddress, FatalCallback, Frontend } from '../frontend.js';
 import type { HttpHandler } from '../handler.js';
+import { LatencyProtocol } from '../latency.js';
 import {
   type BindAddress,
   bindReserved,
@@ -19,6 +20,7 @@ import type { TlsDoor } from '../tls/tls-door.js';
 import { ConnectionTable } from './connection-table.js';
 import type { HttpConnection } from './http-connection.js';
 import { HTTP_LIMITS, type HttpLimits } from './http-limits.js';
+import type { PageTaker } from './page-taker.js';
 import { type DecodeProxyHeader, readProxyHeader } from './proxy-gate.js';
 import { RequestResponder } from './request-responder.js';
 
@@ -68,6 +70,8 @@ export interface PortableHttpDependencies {
   readonly onFatal: FatalCallback;
   readonly counters?: FrontendCounters;
   readonly proxies?: ProxyTrust;
+  /** Pages for people beside what the handler answers. */
+  readonly pages?: PageTaker;
   /** Makes it an HTTPS frontend: all its listeners speak TLS. Ours to stop. */
   readonly tls?: TlsDoor<HttpConnection>;
 }
@@ -107,6 +111,8 @@ export class PortableHttp implements Frontend {
       handler: deps.handler,
       counters: this.counters,
       forwardedClient: deps.proxies?.forwardedClient,
+      pages: deps.pages,
+      secure: deps.tls !== undefined,
     });
   }
 
@@ -312,8 +318,11 @@ export class PortableHttp implements Frontend {
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const startMs = performance.now();
     const connection = this.#requester(request.socket);
-    if (connection !== undefined) this.#responder.respond(connection, request, response);
+    if (connection === undefined) return;
+    this.#responder.respond(connection, request, response);
+    this.counters.latency.record(LatencyProtocol.http, performance.now() - startMs, 1);
   };
 
   /** `Expect`: the final answer comes at once, and the connection ends, body or no body. */

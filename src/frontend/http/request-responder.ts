@@ -6,6 +6,7 @@ import { HTTP_BODY_BYTES_MAX, type HttpHandler } from '../handler.js';
 import { Turn } from '../turn.js';
 import type { HttpConnection } from './http-connection.js';
 import type { HttpLimits } from './http-limits.js';
+import type { PageTaker } from './page-taker.js';
 import { refusalStatus, refusalText } from './refusal.js';
 import { RequestHeaders } from './request-headers.js';
 import { RequestTarget } from './request-target.js';
@@ -14,6 +15,9 @@ export interface ResponderDependencies {
   readonly handler: HttpHandler;
   readonly counters: FrontendCounters;
   readonly forwardedClient: ((header: string, client: Endpoint) => boolean) | undefined;
+  readonly pages: PageTaker | undefined;
+  /** Requests come over TLS. */
+  readonly secure: boolean;
 }
 
 /** About what a head takes, for the bound on queued replies. */
@@ -28,6 +32,8 @@ export class RequestResponder {
   readonly #handler: HttpHandler;
   readonly #counters: FrontendCounters;
   readonly #forwardedClient: ResponderDependencies['forwardedClient'];
+  readonly #pages: PageTaker | undefined;
+  readonly #secure: boolean;
   readonly #turn: Turn;
   readonly #target: RequestTarget;
   readonly #headers = new RequestHeaders();
@@ -43,6 +49,8 @@ export class RequestResponder {
     this.#handler = deps.handler;
     this.#counters = deps.counters;
     this.#forwardedClient = deps.forwardedClient;
+    this.#pages = deps.pages;
+    this.#secure = deps.secure;
     this.#turn = new Turn(deps.handler);
     this.#target = new RequestTarget(limits.targetBytesMax);
   }
@@ -61,13 +69,17 @@ export class RequestResponder {
       this.refuse(connection, request, response, status);
       return;
     }
-    const client = this.#clientOf(connection, headers);
-    this.#turn.enter();
-    const { bytes, start, end } = this.#target;
-    const length = this.#handler.handle(bytes, start, end, client, this.#body);
     // A chunked body has no announced end within our bounds; and behind an offer to upgrade that
     // nobody takes, node's parser loses bytes. Such a connection is not kept.
     if (close || headers.chunked || headers.upgrade !== 'none') this.#closeAfter(connection);
+    const { bytes, start, end } = this.#target;
+    if (this.#pages?.takes(bytes, start, end)) {
+      this.#sendPage(connection, request, response, this.#pages);
+      return;
+    }
+    const client = this.#clientOf(connection, headers);
+    this.#turn.enter();
+    const length = this.#handler.handle(bytes, start, end, client, this.#body);
     if (length >= 0) {
       this.#counters.count(FrontendCounter.httpResponsesOk);
       this.#send(connection, request, response, 200, this.#body.toString('latin1', 0, length));
@@ -128,6 +140,26 @@ export class RequestResponder {
     connection.lingerWhenClosed();
   }
 
+  #sendPage(
+    connection: HttpConnection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    pages: PageTaker,
+  ): void {
+    const { bytes, start, end } = this.#target;
+    const { host, 'if-none-match': ifNoneMatch, 'x-forwarded-proto': said } = request.headers;
+    const secure = this.#secure || (connection.trusted && said === 'https');
+    const asked = { host, ifNoneMatch, secure, proxied: connection.trusted };
+    const { status, headers, body } = pages.answer(bytes, start, end, asked);
+    const kept = this.#replying(connection, request, response, HEAD_BYTES + body.length);
+    if (kept === undefined) return;
+    this.#counters.count(FrontendCounter.httpResponsesOk);
+    const length = status === 304 ? [] : ['Content-Length', String(body.length)];
+    const ends = kept ? [] : ['Connection', 'close'];
+    response.writeHead(status, [...headers, ...length, ...ends]);
+    response.end(body, 'latin1');
+  }
+
   #send(
     connection: HttpConnection,
     request: IncomingMessage,
@@ -135,28 +167,39 @@ export class RequestResponder {
     status: number,
     body: string,
   ): void {
+    const kept = this.#replying(connection, request, response, HEAD_BYTES + body.length);
+    if (kept === undefined) return;
+    const head = kept ? this.#keepHead : status === 405 ? this.#methodHead : this.#closeHead;
+    head[LENGTH_AT] = body.length;
+    response.writeHead(status, head);
+    // A latin1 string leaves with the head in one write, where a buffer would take a second one.
+    response.end(body, 'latin1');
+  }
+
+  /** Whether the connection is kept behind this reply; undefined when nobody reads it any more. */
+  #replying(
+    connection: HttpConnection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    replyBytes: number,
+  ): boolean | undefined {
     const kept =
       response.shouldKeepAlive &&
       !this.stopping &&
       this.#handler.draining !== true &&
       !connection.closing &&
       connection.requests < this.#limits.requestsPerConnectionMax;
-    const keptBytes = request.method === 'HEAD' ? HEAD_BYTES : HEAD_BYTES + body.length;
-    if (!connection.replying(response, keptBytes)) {
+    if (!connection.replying(response, request.method === 'HEAD' ? HEAD_BYTES : replyBytes)) {
       this.#counters.count(FrontendCounter.httpSlowReaders);
       connection.closing = true;
       connection.socket.destroy();
-      return;
+      return undefined;
     }
-    const head = kept ? this.#keepHead : status === 405 ? this.#methodHead : this.#closeHead;
     if (!kept) connection.closing = true;
     // HTTP/1.1 keeps a connection unless told otherwise, so saying so is left out.
     else if (request.httpVersionMinor === 1) response.removeHeader('Connection');
-    head[LENGTH_AT] = body.length;
     response.sendDate = false;
-    response.writeHead(status, head);
-    // A latin1 string leaves with the head in one write, where a buffer would take a second one.
-    response.end(body, 'latin1');
+    return kept;
   }
 
   #countRefusal(status: number): void {

@@ -15,7 +15,7 @@ import {
   type SecureContextOptions,
   type TlsOptions,
 } from 'node:tls';
-import type { FrontendCounters } from '../counters.js';
+import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { type HandshakeLimits, Handshakes } from './handshakes.js';
 import { TicketKeys } from './ticket-keys.js';
 import type { TlsIdentity } from './tls-identity.js';
@@ -58,6 +58,7 @@ interface ContextTaker {
 
 export class TlsDoor<T> {
   readonly handshakes: Handshakes<T>;
+  readonly #counters: FrontendCounters;
   readonly #tickets: TicketKeys;
   readonly #servers = new Set<ContextTaker>();
   readonly #timer: NodeJS.Timeout;
@@ -69,6 +70,7 @@ export class TlsDoor<T> {
 
   /** Without an identity, every handshake fails until `use` brings one. */
   constructor(options: TlsDoorOptions, counters: FrontendCounters) {
+    this.#counters = counters;
     this.handshakes = new Handshakes(options, counters);
     this.#tickets = new TicketKeys(options.ticketSecret, options.ticketStartMs);
     this.#isForMore = options.isForMore ?? false;
@@ -79,6 +81,9 @@ export class TlsDoor<T> {
   /** Serves new handshakes with this certificate, in the place of the one that was there. */
   use(identity: TlsIdentity, place = 0): void {
     this.#identities[place] = identity;
+    if (place === 0) {
+      this.#counters.cells[FrontendCounter.httpsCertificateEndMs] = identity.notAfterMs;
+    }
     this.#update(this.#tickets.at(Date.now()).keys);
   }
 

@@ -4,6 +4,7 @@ import { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import type { BoundAddress } from '../frontend.js';
 import { DATAGRAM_READ_BYTES_MAX, type DatagramHandler } from '../handler.js';
+import { LatencyProtocol } from '../latency.js';
 import { formatAddress } from '../listen-address.js';
 import { listenError, systemCode } from '../listen-error.js';
 import type { Turn } from '../turn.js';
@@ -138,6 +139,7 @@ export class PacketSocket {
       return;
     }
     turn.enter();
+    const startMs = performance.now();
     const readBytes = Math.min(message.length, DATAGRAM_READ_BYTES_MAX);
     const length = handler.handle(message, readBytes, source, slot.buffer);
     if (length <= 0) {
@@ -149,6 +151,7 @@ export class PacketSocket {
     counters.add(FrontendCounter.udpBytesOut, length);
     // The address goes back as it came, with its zone: a link-local one means nothing without.
     this.#socket.send(slot.buffer.bytes, 0, length, from.port, from.address, slot.sent);
+    counters.latency.record(LatencyProtocol.udp, performance.now() - startMs, 1);
   };
 
   readonly #onError = (error: Error): void => {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../lib/endpoint.js';
 import type { BoundAddress } from '../frontend.js';
 import type { DatagramBuffer, DatagramHandler } from '../handler.js';
+import { LatencyProtocol, sumLatencyCells } from '../latency.js';
 import { localAddresses } from './local-addresses.js';
 import {
   PortableUdp,
@@ -85,6 +86,15 @@ describe('PortableUdp', () => {
     expect(udp.counters.get('udpPacketsOut')).toBe(1);
     expect(udp.counters.get('udpBytesIn')).toBe(5);
     expect(udp.counters.get('udpBytesOut')).toBe(reply.text.length);
+  });
+
+  it('measures every datagram that it answers', async () => {
+    const { udp } = frontend({ listen: [{ host: '127.0.0.1', port: 0 }] });
+    const [bound] = await udp.start();
+    await exchange('127.0.0.1', bound.port, ['-none', 'a', 'b', 'c'], 3);
+    const { count, sumSeconds } = sumLatencyCells([udp.counters.latency], LatencyProtocol.udp);
+    expect(count).toBe(3);
+    expect(sumSeconds).toBeGreaterThan(0);
   });
 
   it('binds both families of an empty host to one port', async () => {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type FrontendCounterName, FrontendCounters } from '../counters.js';
 import { PortableHttp } from '../http/portable-http.js';
+import { LatencyProtocol, sumLatencyCells } from '../latency.js';
 import { createAddressCounts } from './address-counts.js';
 import { BURST_SECONDS } from './web-connection.js';
 import { WebSocketFrontend } from './web-socket-frontend.js';
@@ -17,6 +18,9 @@ class Echo implements WebSocketHandler {
   readonly peers = new Set<WebSocketPeer>();
   readonly busy = new Set<WebSocketPeer>();
   ended = 0;
+  /** Heard, and nothing said. */
+  isSilent = false;
+  onHeard: () => void = () => {};
   behind: boolean[] = [];
 
   beginBatch(): void {}
@@ -24,6 +28,8 @@ class Echo implements WebSocketHandler {
   heard(peer: WebSocketPeer, bytes: Buffer): void {
     const text = bytes.toString();
     this.heardTexts.push(text);
+    this.onHeard();
+    if (this.isSilent) return;
     this.peers.add(peer);
     if (text === 'busy') this.busy.add(peer);
     if (text === 'behind?') {
@@ -107,6 +113,10 @@ async function serve(
     port,
     client,
     count: (name: FrontendCounterName) => counters.get(name),
+    measured: () => sumLatencyCells([counters.latency], LatencyProtocol.websocket),
+    waitMs: (ms: number) => {
+      nowMs += ms;
+    },
     /** Lets seconds pass: each turns the wheel. */
     pass: (seconds: number) => {
       for (let i = 0; i < seconds; i++) {
@@ -148,6 +158,21 @@ describe('a WebSocket', () => {
     expect(String((await heard)[0])).toBe('binary');
     expect(handler.heardTexts).toEqual(['täxt', 'binary']);
     expect([count('wsMessagesIn'), count('wsMessagesOut')]).toEqual([2, 2]);
+  });
+
+  it('is measured by the message, until what it caused has left', async () => {
+    const { client, handler, measured, waitMs } = await serve();
+    const socket = await client();
+    handler.onHeard = () => waitMs(3);
+    for (let i = 0; i < 4; i++) await echo(socket);
+    handler.isSilent = true;
+    socket.send('nobody answers');
+    const pong = once(socket, 'pong');
+    socket.ping();
+    await pong;
+    const { count, sumSeconds } = measured();
+    expect(count).toBe(5);
+    expect(sumSeconds).toBeCloseTo(0.015);
   });
 
   it('gives binary frames on as sound UTF-8, whatever they hold', async () => {

@@ -17,6 +17,7 @@ import type { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import type { UpgradeTaker } from '../http/portable-http.js';
 import { rawRefusal } from '../http/refusal.js';
+import { LatencyProtocol } from '../latency.js';
 import { AddressCounts, NO_CELL } from './address-counts.js';
 import { WebConnection, type WebConnectionMeans } from './web-connection.js';
 import type { WebSocketHandler } from './web-socket-handler.js';
@@ -63,6 +64,9 @@ export class WebSocketFrontend implements UpgradeTaker {
   readonly #timer: NodeJS.Timeout | undefined;
   /** Connections that something was sent to in this turn of the event loop. */
   #unflushed: WebConnection[] = [];
+  /** Messages heard in this turn, and when the first was. */
+  #unmeasured = 0;
+  #sinceMs = 0;
   /** Which slot has its turn. */
   #turn = 0;
   #stopping = false;
@@ -234,7 +238,15 @@ export class WebSocketFrontend implements UpgradeTaker {
     const connections = this.#unflushed;
     this.#unflushed = [];
     for (const connection of connections) connection.flush();
+    this.#measure();
   };
+
+  /** Messages whose replies left together took as long as the first of them. */
+  #measure(): void {
+    const tookMs = this.#nowMs() - this.#sinceMs;
+    this.#counters.latency.record(LatencyProtocol.websocket, tookMs, this.#unmeasured);
+    this.#unmeasured = 0;
+  }
 
   #heard(ws: WebSocket, data: RawData, isBinary: boolean): void {
     const connection = this.#admit(ws);
@@ -242,10 +254,13 @@ export class WebSocketFrontend implements UpgradeTaker {
     const bytes = data as Buffer;
     this.#counters.count(FrontendCounter.wsMessagesIn);
     this.#counters.add(FrontendCounter.wsBytesIn, bytes.length);
+    if (this.#unmeasured++ === 0) this.#sinceMs = this.#nowMs();
     this.#handler.beginBatch();
     // Texts were checked by ws; in binary frames anything may stand.
     const isUnsound = isBinary && !isUtf8(bytes);
     this.#handler.heard(connection, isUnsound ? Buffer.from(bytes.toString()) : bytes);
+    // Replies leave at the end of the turn; where there are none, this was all.
+    if (this.#unflushed.length === 0) this.#measure();
   }
 
   /** The connection, if what it sent is to be handled. */

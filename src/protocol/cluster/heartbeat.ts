@@ -15,6 +15,8 @@ export const HEARTBEAT_BYTES_MAX = 16 * 1024;
 export const LINKS_MAX = 256;
 export const ADDRESSES_MAX = 16;
 export const COUNTERS_MAX = 32;
+/** Of a node, in UTF-16 units. */
+export const NODE_NAME_LENGTH_MAX = 64;
 
 export const NODE_STATES = ['joining', 'healthy', 'draining', 'unreachable', 'revoked'] as const;
 export type NodeState = (typeof NODE_STATES)[number];
@@ -36,7 +38,7 @@ const printable = (max: number) =>
 export const heartbeatSchema = z.object({
   version: z.literal(HEARTBEAT_VERSION),
   id: nodeId,
-  name: printable(64),
+  name: printable(NODE_NAME_LENGTH_MAX),
   role: z.enum(['tracker', 'minder']),
   state: z.enum(NODE_STATES),
   /** Why the state is not `healthy`; else empty. */

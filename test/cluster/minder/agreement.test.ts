@@ -179,6 +179,7 @@ describe('three minders', () => {
   it('catch up with what happened while one was dead, on its bus as well', async () => {
     const [a, b, c] = await minders(3);
     const victim = await member(a);
+    await holds('b to know it', async () => (await stateOf(b, victim.nodeId)) !== undefined);
     signalAll(pidsOf(a), 'SIGKILL');
     await a.exited;
     await b.command('revoke', victim.nodeId);
