@@ -1,4 +1,5 @@
 /** Measurements of one contender doing one kind of work, and their medians. */
+import { median } from './median.js';
 import type { Workload, World } from './workloads.js';
 
 /** One measurement. */
@@ -36,11 +37,7 @@ export interface MemoryFigure {
 
 /** The median of each number by itself. */
 export function medianOf(samples: readonly Sample[]): Sample {
-  const pick = (read: (sample: Sample) => number) => {
-    const sorted = samples.map(read).sort((a, b) => a - b);
-    const middle = sorted.length >> 1;
-    return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  };
+  const pick = (read: (sample: Sample) => number) => median(samples.map(read));
   return {
     requestsPerSecond: pick((each) => each.requestsPerSecond),
     userUs: pick((each) => each.userUs),

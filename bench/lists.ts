@@ -25,6 +25,8 @@ import { loadSys } from '../src/sys/load-sys.js';
 import { cpuSeconds, Running, temporaryFolder } from './cluster-processes.js';
 import { count } from './compare.js';
 import { repository } from './contenders.js';
+import { median } from './median.js';
+import { busyOf, cells, type PairedSample, percent } from './paired.js';
 
 const ENTRIES = 1_000_000;
 /** As `lists.entriesMax` is by default. */
@@ -57,18 +59,11 @@ const WORKS: readonly Work[] = [
   },
 ];
 
-interface Sample {
-  readonly perSecond: number;
-  /** Of the tracker's processor time, all threads. */
-  readonly cpuUs: number;
-  readonly busy: number;
-}
-
 interface Contestant {
   readonly running: Running;
   readonly udp: string;
   /** By work, one a pair. */
-  readonly samples: Sample[][];
+  readonly samples: PairedSample[][];
 }
 
 interface Flags {
@@ -195,7 +190,7 @@ async function measureOne(
   { running }: Contestant,
   options: LoadOptions,
   torrentOf: Uint32Array,
-): Promise<Sample> {
+): Promise<PairedSample> {
   const cpu = [0, 0];
   const { requests, requestsPerSecond } = await runLoad(options, {
     torrentOf,
@@ -262,26 +257,6 @@ function reportOf(
     `| memory of ${count(ENTRIES)} entries | <= ${MEMORY_MAX_BYTES / 1e6} MB | ${megabytes} | ${verdict} |`,
     '',
   ].join('\n');
-}
-
-function cells(samples: readonly Sample[]): string {
-  const rate = count(median(samples.map(({ perSecond }) => perSecond)));
-  const cpu = median(samples.map(({ cpuUs }) => cpuUs)).toFixed(2);
-  return `${rate} | ${cpu} | ${Math.round(100 * busyOf(samples))} %`;
-}
-
-function busyOf(samples: readonly Sample[]): number {
-  return median(samples.map(({ busy }) => busy));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 function positive(text: string): number {

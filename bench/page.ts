@@ -24,6 +24,8 @@ import { TestBrowser } from '../test/support/browser.js';
 import { cpuSeconds, Running, temporaryFolder } from './cluster-processes.js';
 import { count } from './compare.js';
 import { repository } from './contenders.js';
+import { median } from './median.js';
+import { busyOf, cells, type PairedSample, percent } from './paired.js';
 
 const BROWSERS = 10;
 const SWARMS = 1_000_000;
@@ -44,13 +46,6 @@ interface Flags {
   readonly swarms: number;
   readonly host: string;
   readonly save: boolean;
-}
-
-interface Sample {
-  readonly perSecond: number;
-  /** Of the tracker's processor time, all threads. */
-  readonly cpuUs: number;
-  readonly busy: number;
 }
 
 interface Frames {
@@ -141,9 +136,9 @@ async function measureCost(
   browser: TestBrowser,
   { pairs, seconds }: Flags,
   start: Start,
-): Promise<readonly Sample[][]> {
+): Promise<readonly PairedSample[][]> {
   const work = { torrents: 10_000, peers: 400_000, zipf: 0, seed: SEED };
-  const samples: Sample[][] = [[], [], []];
+  const samples: PairedSample[][] = [[], [], []];
   await withTracker(work, start, async ({ pid, udp, page: url }) => {
     const pages: Page[] = [];
     for (let i = 0; i < BROWSERS; i++) pages.push(await openPage(browser, url));
@@ -171,7 +166,7 @@ async function measureCost(
   return samples;
 }
 
-async function measureOne(pid: number, options: LoadOptions): Promise<Sample> {
+async function measureOne(pid: number, options: LoadOptions): Promise<PairedSample> {
   const cpu = [0, 0];
   const { requests, requestsPerSecond } = await runLoad(options, {
     onMeasure: (moment) => {
@@ -237,7 +232,7 @@ async function measureFrames(
 }
 
 function reportOf(
-  [paused, open, control]: readonly Sample[][],
+  [paused, open, control]: readonly PairedSample[][],
   frames: Frames & { readonly cpuShare: number },
   { pairs, seconds, swarms }: Flags,
   args: readonly string[],
@@ -257,7 +252,7 @@ function reportOf(
   for (const [who, samples] of Object.entries({ paused, open, control })) {
     lines.push(`| ${who} | ${cells(samples)} |`);
   }
-  const ratios = (samples: readonly Sample[]) => ({
+  const ratios = (samples: readonly PairedSample[]) => ({
     rate: median(samples.map((each, i) => each.perSecond / paused[i].perSecond)) - 1,
     cpu: median(samples.map((each, i) => each.cpuUs / paused[i].cpuUs)) - 1,
   });
@@ -286,7 +281,7 @@ function reportOf(
 }
 
 /** Of the tracker's core: what a tracker that is busy could not give to announces. */
-function shareOf(open: readonly Sample[], paused: readonly Sample[]): number {
+function shareOf(open: readonly PairedSample[], paused: readonly PairedSample[]): number {
   return median(
     open.map(({ cpuUs, perSecond }, i) => ((cpuUs - paused[i].cpuUs) * perSecond) / 1e6),
   );
@@ -298,26 +293,6 @@ function save(report: string, host: string): void {
   const name = `${new Date().toISOString().slice(0, 10)}-${host}-page.md`;
   writeFileSync(join(folder, name), report);
   process.stderr.write(`written to bench/results/${name}\n`);
-}
-
-function cells(samples: readonly Sample[]): string {
-  const rate = count(median(samples.map(({ perSecond }) => perSecond)));
-  const cpu = median(samples.map(({ cpuUs }) => cpuUs)).toFixed(2);
-  return `${rate} | ${cpu} | ${Math.round(100 * busyOf(samples))} %`;
-}
-
-function busyOf(samples: readonly Sample[]): number {
-  return median(samples.map(({ busy }) => busy));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 function positive(text: string): number {

@@ -10,6 +10,7 @@ import { type Contender, type RunningContender, startContender } from './contend
 import type { Cores } from './cores.js';
 import { medianOf, type Sample } from './figures.js';
 import { measureLoad } from './measure-load.js';
+import { median } from './median.js';
 
 export interface WsShape {
   readonly title: string;
@@ -123,10 +124,7 @@ async function measure(
 }
 
 function medianOfWs(samples: readonly WsSample[]): WsSample {
-  const middle = (read: (sample: WsSample) => number) => {
-    const sorted = samples.map(read).sort((a, b) => a - b);
-    return sorted[sorted.length >> 1];
-  };
+  const middle = (read: (sample: WsSample) => number) => median(samples.map(read));
   return {
     ...medianOf(samples),
     offersEach: middle((each) => each.offersEach),
