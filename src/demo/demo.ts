@@ -41,6 +41,8 @@ export class Demo {
   readonly #folder: string;
   readonly #cluster: DemoCluster;
   #crowd: DemoCrowd | undefined;
+  /** Announces that were answered when they were last counted. */
+  #before = 0;
   #timer: NodeJS.Timeout | undefined;
   #end: Promise<void> | undefined;
 
@@ -97,8 +99,6 @@ export class Demo {
       removeDemoFolder(this.#folder);
     }
   }
-
-  #before = 0;
 
   #tell(crowd: DemoCrowd): void {
     const announcesPerSecond = crowd.answered - this.#before;

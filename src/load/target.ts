@@ -1,6 +1,7 @@
 /** Where a load goes: one address, looked up once, and whether it is this machine. */
 import { lookup } from 'node:dns/promises';
 import { Endpoint } from '../lib/endpoint.js';
+import { isLoopback } from '../lib/loopback.js';
 import { LoadError } from './load-options.js';
 
 export interface LoadTarget {
@@ -40,11 +41,6 @@ export async function findTarget(url: URL): Promise<LoadTarget> {
   if (!remote.setAddressText(address)) throw new LoadError(`${host} has no address`);
   remote.setPort(port);
   return { remote, address, isLoopback: isLoopback(remote) };
-}
-
-export function isLoopback({ family, bytes }: Endpoint): boolean {
-  if (family === 4) return bytes[0] === 127;
-  return bytes.subarray(0, 15).every((byte) => byte === 0) && bytes[15] === 1;
 }
 
 /**

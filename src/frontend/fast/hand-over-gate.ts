@@ -9,7 +9,7 @@
  * ```
  */
 import type { Endpoint } from '../../lib/endpoint.js';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../../lib/loopback.js';
 import type { HandOver } from './fast-http-options.js';
 
 export interface HandOverMessage {

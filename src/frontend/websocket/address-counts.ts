@@ -11,7 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Endpoint } from '../../lib/endpoint.js';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../../lib/loopback.js';
 
 const CELLS = 65_536;
 const FIRST_CELL = 1;

@@ -3,9 +3,9 @@
  * UDP over IPv6, which it alone of our clients speaks in both directions: aria2 cannot, and
  * Transmission 3.00 reads the peers of such a reply in steps of 6 bytes.
  */
-import { within } from '../deadline.js';
 import { freePort } from '../free-port.js';
 import type { ClientOptions, ClientProgram, RunningClient } from './client.js';
+import { EndingClient } from './ending-client.js';
 import { Program } from './program.js';
 
 /** Runs until it is told to end; a leecher ends by itself, with 0, when it has the whole file. */
@@ -45,27 +45,6 @@ os._exit(0)
 /** In a network of its own every port is free. */
 const PORT_ELSEWHERE = 16_881;
 
-class RunningLibtorrent implements RunningClient {
-  constructor(readonly program: Program) {}
-
-  async completed(limitMs: number): Promise<void> {
-    const code = await within(this.program.exited, limitMs, 'libtorrent to have the whole file');
-    if (code !== 0) throw new Error(`libtorrent ended with ${code}`);
-  }
-
-  async leave(): Promise<void> {
-    this.program.leave('SIGTERM');
-  }
-
-  async kill(): Promise<void> {
-    await this.program.kill();
-  }
-
-  output(): string {
-    return this.program.output();
-  }
-}
-
 export const libtorrent: ClientProgram = {
   name: 'libtorrent',
 
@@ -76,6 +55,6 @@ export const libtorrent: ClientProgram = {
     const args = ['-c', SCRIPT, torrent.file, folder, socket, role];
     // Debian's own interpreter: another one on the path would not find Debian's module.
     const [command, ...rest] = [...prefix, '/usr/bin/python3', ...args];
-    return new RunningLibtorrent(new Program(command, rest));
+    return new EndingClient('libtorrent', new Program(command, rest));
   },
 };

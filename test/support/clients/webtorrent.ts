@@ -4,35 +4,14 @@
  * whatever address it has.
  */
 import { fileURLToPath } from 'node:url';
-import { within } from '../deadline.js';
 import type { WebPeerOrder } from '../webtorrent-worker.js';
 import type { ClientOptions, ClientProgram, RunningClient } from './client.js';
+import { EndingClient } from './ending-client.js';
 import { Program } from './program.js';
 
 const SCRIPT = fileURLToPath(
   new URL('../../../dist/test/support/webtorrent-worker.js', import.meta.url),
 );
-
-class RunningWebTorrent implements RunningClient {
-  constructor(readonly program: Program) {}
-
-  async completed(limitMs: number): Promise<void> {
-    const code = await within(this.program.exited, limitMs, 'webtorrent to have the whole file');
-    if (code !== 0) throw new Error(`webtorrent ended with ${code}`);
-  }
-
-  async leave(): Promise<void> {
-    this.program.leave('SIGTERM');
-  }
-
-  async kill(): Promise<void> {
-    await this.program.kill();
-  }
-
-  output(): string {
-    return this.program.output();
-  }
-}
 
 export const webtorrent: ClientProgram = {
   name: 'webtorrent',
@@ -41,6 +20,9 @@ export const webtorrent: ClientProgram = {
     const order: WebPeerOrder = { file: torrent.file, folder, role };
     const env = caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile };
     const args = [SCRIPT, JSON.stringify(order)];
-    return new RunningWebTorrent(new Program(process.execPath, args, { ...process.env, ...env }));
+    return new EndingClient(
+      'webtorrent',
+      new Program(process.execPath, args, { ...process.env, ...env }),
+    );
   },
 };

@@ -1,5 +1,5 @@
 /** Addresses of this machine itself: bounds that are per address do not count them. */
-import type { Endpoint } from '../lib/endpoint.js';
+import type { Endpoint } from './endpoint.js';
 
 const LOOPBACK4 = 127;
 
