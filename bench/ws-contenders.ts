@@ -15,12 +15,13 @@ const here = dirname(fileURLToPath(import.meta.url));
  * What one browser may say in a second is bounded, and a load says in a second what a browser says in
  * hours. `bittorrent-tracker` has no such bounds.
  */
-const UNBOUNDED = {
+const SETTINGS = {
   TRACKERBT_WEBSOCKET_MESSAGES_PER_SECOND: '100000',
   TRACKERBT_WEBSOCKET_RELAY_BYTES_PER_SECOND: '1073741824',
+  TRACKERBT_WEBSOCKET_WORKERS: '1',
 };
 
-/** This build with one worker; `listen` says where it serves, given the port and its data. */
+/** This build with one worker of each kind; `listen` says where it serves, given the port and its data. */
 function ours(
   name: string,
   protocol: ContenderProtocol,
@@ -36,7 +37,7 @@ function ours(
       const args = [join(here, '..', 'src', 'main.js'), 'tracker', '--workers', '1'];
       args.push('--data', data, '--udp', 'off', '--admin', 'off', ...listen(port, data));
       const cleanUp = () => rmSync(data, { recursive: true, force: true });
-      return { command: process.execPath, args, env: UNBOUNDED, cleanUp };
+      return { command: process.execPath, args, env: SETTINGS, cleanUp };
     },
     ready: { line: /"msg":"ready"/ },
   };

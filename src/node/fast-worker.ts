@@ -9,12 +9,10 @@ import { SocketLoop } from '../frontend/fast/socket-loop.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import type { BindAddress } from '../frontend/listen-address.js';
 import { CidrSet } from '../lib/cidr-set.js';
-import { Endpoint } from '../lib/endpoint.js';
 import { loadSys } from '../sys/load-sys.js';
-import { scopeOf } from '../sys/socket-address.js';
-import type { Sys } from '../sys/sys.js';
 import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
 import { headParserOf } from './left-head.js';
+import { localOf } from './system-listener.js';
 import type { FastTask, HandOverWayEnd } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
@@ -104,14 +102,6 @@ function handOverWay(
     pending: new Int32Array(pending),
     open: () => counters.get('httpConnectionsOpen') + counters.get('wsConnectionsOpen'),
   };
-}
-
-function localOf(sys: Sys, { address, port }: BindAddress): { local: Endpoint; scope?: number } {
-  const local = new Endpoint();
-  local.setAddressText(address);
-  local.setPort(port);
-  const scope = scopeOf(sys, address);
-  return scope === 0 ? { local } : { local, scope };
 }
 
 function bound(binds: readonly BindAddress[]): BoundAddress[] {

@@ -16,6 +16,7 @@ import { clientFromForwardedFor } from '../protocol/proxy/x-forwarded-for.js';
 import { ChallengeHandler } from './challenge-handler.js';
 import { createHttpHandler, createTracker } from './handlers.js';
 import { createPublicPage } from './public-pages.js';
+import { openListener } from './system-listener.js';
 import type { HandOverEnd, HttpsTask, HttpTask } from './task.js';
 import { TlsFiles } from './tls-files.js';
 import { createWebSockets } from './web-sockets.js';
@@ -82,7 +83,9 @@ function createHttps(
     return new TlsFiles(pair, { use, log: context.log, now: () => Date.now() });
   });
   for (const each of files) each.start();
-  const frontend = new PortableHttp({ listen, shared, limits }, { ...dependencies, tls: door });
+  const openSharedListener = task.bySystemCalls ? openListener : undefined;
+  const options = { listen, shared, limits };
+  const frontend = new PortableHttp(options, { ...dependencies, tls: door, openSharedListener });
   return { frontend, files };
 }
 

@@ -110,7 +110,7 @@ async function portableTasks(inputs: SocketInputs, count: number): Promise<Socke
   const shared = count > 1;
   const udp = shared ? await reserve('udp', config.udp.listen) : parse(config.udp.listen);
   const http = shared ? await reserve('http', config.http.listen) : parse(config.http.listen);
-  const https = await httpsTask(inputs, count);
+  const https = await httpsTask(inputs, count, 'portable');
   const tasks: SocketWorkerTask[] = [];
   for (let i = 1; i <= count && udp.length > 0; i++) {
     const listen = udp.map(listenOf);
@@ -162,17 +162,19 @@ async function fastTasks(inputs: SocketInputs, count: number): Promise<SocketWor
 /** The HTTP workers beside fast ones, but for where their connections come from. */
 async function handOverTasks(inputs: SocketInputs): Promise<HttpTask[]> {
   const count = webWorkers(inputs.config.websocket.workers);
-  // Where a port cannot be shared, one of them serves HTTPS alone.
-  const secureCount = reusePortSupported() ? count : 1;
-  const https = secured(await httpsTask(inputs, secureCount));
+  const https = secured(await httpsTask(inputs, count, 'fast'));
   return Array.from({ length: count }, (_, i) => {
-    const task = { ...httpTask(inputs, `http-${i + 1}`, count), listen: [], shared: false };
-    return i < secureCount ? { ...task, ...https } : task;
+    const task = httpTask(inputs, `http-${i + 1}`, count);
+    return { ...task, ...https, listen: [], shared: false };
   });
 }
 
 /** What HTTPS needs, which a portable HTTP worker serves on either path. */
-async function httpsTask({ config }: PlanInputs, workers: number): Promise<HttpsTask | undefined> {
+async function httpsTask(
+  { config }: PlanInputs,
+  workers: number,
+  io: Io,
+): Promise<HttpsTask | undefined> {
   const { https, data } = config;
   if (https.listen.length === 0) return undefined;
   const shared = workers > 1;
@@ -183,6 +185,7 @@ async function httpsTask({ config }: PlanInputs, workers: number): Promise<Https
   return {
     listen: listen.map(listenOf),
     shared,
+    bySystemCalls: io === 'fast',
     limits: { ...httpLimits(config, workers), connectionsMax: each(https.connectionsMax) },
     handshakesMax: each(https.handshakesMax),
     handshakeTimeoutMs: https.handshakeSeconds * 1000,

@@ -61,6 +61,8 @@ interface HttpSettings {
 
 /** The same over TLS, in a portable HTTP worker. */
 export interface HttpsTask extends ListenTask {
+  /** Beside fast workers: shared listeners are opened by system calls, as theirs are. */
+  readonly bySystemCalls: boolean;
   readonly limits: HttpLimits;
   readonly handshakesMax: number;
   readonly handshakeTimeoutMs: number;

@@ -1,7 +1,8 @@
 /** The HTTP frontend on node's own HTTP server: works on every system that node runs on. */
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { Server as NetServer, Socket } from 'node:net';
+import { type ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Endpoint } from '../../lib/endpoint.js';
 import { FrontendCounter, FrontendCounters } from '../counters.js';
@@ -63,6 +64,12 @@ export interface UpgradeTaker {
   ): void;
 }
 
+/**
+ * Opens a listening socket that shares its address with those of other workers, and returns its
+ * descriptor, which is then ours. Throws a `SysError`.
+ */
+export type OpenSharedListener = (bind: BindAddress, backlog: number) => number;
+
 export interface PortableHttpDependencies {
   readonly handler: HttpHandler;
   /** Without it, upgrades are refused. */
@@ -70,6 +77,8 @@ export interface PortableHttpDependencies {
   readonly onFatal: FatalCallback;
   readonly counters?: FrontendCounters;
   readonly proxies?: ProxyTrust;
+  /** How shared addresses are bound; without it by node itself, where `reusePortSupported`. */
+  readonly openSharedListener?: OpenSharedListener | undefined;
   /** Pages for people beside what the handler answers. */
   readonly pages?: PageTaker;
   /** Makes it an HTTPS frontend: all its listeners speak TLS. Ours to stop. */
@@ -92,6 +101,7 @@ export class PortableHttp implements Frontend {
   readonly #upgrades: UpgradeTaker | undefined;
   readonly #tls: TlsDoor<HttpConnection> | undefined;
   readonly #protocol: ListenProtocol;
+  readonly #openSharedListener: OpenSharedListener | undefined;
   #servers: Server[] = [];
   /** Never listens: it serves connections that were accepted elsewhere. */
   #adopter: Server | undefined;
@@ -105,6 +115,7 @@ export class PortableHttp implements Frontend {
     this.#upgrades = deps.upgrades;
     this.#tls = deps.tls;
     this.#protocol = deps.tls === undefined ? 'http' : 'https';
+    this.#openSharedListener = deps.openSharedListener;
     this.counters = deps.counters ?? new FrontendCounters();
     this.#table = new ConnectionTable(this.#limits, this.counters);
     this.#responder = new RequestResponder(this.#limits, {
@@ -189,28 +200,32 @@ export class PortableHttp implements Frontend {
     return bound;
   }
 
-  #listen(server: Server, bind: BindAddress, shared: boolean): Promise<BoundAddress> {
+  async #listen(server: Server, bind: BindAddress, shared: boolean): Promise<BoundAddress> {
     const { address, family, port } = bind;
-    const options = {
-      host: address,
-      port,
-      ipv6Only: family === 6,
+    try {
+      server.listen(this.#listenOptions(bind, shared));
+      await once(server, 'listening');
+    } catch (error) {
+      throw listenError(error, this.#protocol, formatAddress(address, port));
+    }
+    server.on('error', this.#onServerError);
+    const name = server.address();
+    const found = name !== null && typeof name === 'object' ? name.port : port;
+    return { address, family, port: found };
+  }
+
+  #listenOptions(bind: BindAddress, shared: boolean): ListenOptions & { readonly fd?: number } {
+    const { backlog } = this.#limits;
+    const open = this.#openSharedListener;
+    if (shared && open !== undefined) return { fd: open(bind, backlog), exclusive: true, backlog };
+    return {
+      host: bind.address,
+      port: bind.port,
+      ipv6Only: bind.family === 6,
       exclusive: true,
-      backlog: this.#limits.backlog,
+      backlog,
       ...(shared ? { reusePort: true } : {}),
     };
-    return new Promise((resolve, reject) => {
-      const refuse = (error: Error): void =>
-        reject(listenError(error, this.#protocol, formatAddress(address, port)));
-      server.once('error', refuse);
-      server.listen(options, () => {
-        server.off('error', refuse);
-        server.on('error', this.#onServerError);
-        const name = server.address();
-        const found = name !== null && typeof name === 'object' ? name.port : port;
-        resolve({ address, family, port: found });
-      });
-    });
   }
 
   #createAdopter(): Server {
