@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ScrapeEntry } from '../protocol/announce.js';
+import { AnnounceEvent, ScrapeEntry } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
 import {
   encodeAnnounceHeader,
@@ -99,6 +99,8 @@ describe('the UDP client', () => {
     expect(request.claimed4.toString()).toBe('192.0.2.9:0');
     const urlData = Buffer.from(request.urlData.subarray(0, request.urlDataLength));
     expect(urlData.toString()).toBe('/announce?key=x');
+    await announce(url, { ...options, event: 'paused' });
+    expect(heard[1].event).toBe(AnnounceEvent.paused);
   });
 
   it('scrapes any number of swarms, in order, 74 at a time', async () => {

@@ -1,6 +1,7 @@
 /** Announce and scrape over UDP (BEP 15, BEP 41), for checks: one socket a call. */
 import { lookup } from 'node:dns/promises';
 import { Endpoint } from '../lib/endpoint.js';
+import { AnnounceEvent } from '../protocol/announce.js';
 import { encodeAnnounceRequest, encodeScrapeRequest } from '../protocol/udp/client-request.js';
 import { UDP_SCRAPE_HASHES_MAX } from '../protocol/udp/request.js';
 import { clientErrorOf, TrackerClientError } from './client-error.js';
@@ -8,7 +9,6 @@ import { hostOf } from './host.js';
 import {
   type AnnounceAnswer,
   type AnnounceOptions,
-  type EventName,
   type ReachOptions,
   type ScrapeAnswer,
   type ScrapeAnswerEntry,
@@ -19,15 +19,6 @@ import { UdpExchange } from './udp-exchange.js';
 /** BEP 15: 15 s before a request is sent again. */
 const RETRY_MS_DEFAULT = 15_000;
 
-/** Event numbers; BEP 15 has none for a partial seed. */
-const EVENTS: Readonly<Record<EventName, number>> = {
-  none: 0,
-  completed: 1,
-  started: 2,
-  stopped: 3,
-  paused: 0,
-};
-
 /** Throws a `TrackerClientError`. */
 export async function announceOverUdp(url: URL, options: AnnounceOptions): Promise<AnnounceAnswer> {
   const fields = {
@@ -36,7 +27,7 @@ export async function announceOverUdp(url: URL, options: AnnounceOptions): Promi
     downloaded: options.downloaded ?? 0,
     left: options.left ?? 0,
     uploaded: options.uploaded ?? 0,
-    event: EVENTS[options.event ?? 'none'],
+    event: AnnounceEvent[options.event ?? 'none'],
     ip: claimedAddress(options.ip),
     key: options.key ?? 0,
     numwant: options.numwant ?? -1,

@@ -4,7 +4,10 @@
  */
 import { Endpoint } from '../lib/endpoint.js';
 
-/** Event numbers of BEP 15; `paused` (BEP 21, a partial seed) has a name on HTTP only. */
+/**
+ * Event numbers of BEP 15. BEP 21 gives `paused`, a partial seed, a name and no number; over UDP
+ * libtorrent says 4.
+ */
 export const AnnounceEvent = {
   none: 0,
   completed: 1,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { announceTarget, httpDict } from '../support/http-wire.js';
 import { LOOPBACK6 } from '../support/peers.js';
-import { newHash, portRange, replyPeers } from '../support/swarms.js';
+import { newHash, portRange, replyPeers, scrapeCounts } from '../support/swarms.js';
 import { TrackerProcess } from '../support/tracker-process.js';
 import {
   announcePacket,
@@ -152,10 +152,23 @@ describe('events', () => {
     expect(await wire.scrape([hash])).toEqual([{ seeders: 1, completed: 1, leechers: 1 }]);
   });
 
-  it.each([4, 5, 255, 0xffffffff])('%i is unknown and counts as none', async (event) => {
+  it.each([5, 255, 0xffffffff])('%i is unknown and counts as none', async (event) => {
     const hash = newHash();
     const reply = await wire.announce({ infoHash: hash, port: 7001, event });
     expect(reply.leechers).toBe(1);
+  });
+
+  it('paused (4, as libtorrent has it) makes a partial seed, as over HTTP', async () => {
+    const hash = newHash();
+    await announcePorts(wire, hash, [7001], 0n);
+    await announcePorts(wire, hash, [7002]);
+    const reply = await wire.announce({ infoHash: hash, port: 7003, event: UdpEvent.paused });
+    expect(reply.peers).toEqual(['127.0.0.1:7002']);
+    expect(await scrapeCounts(tracker.http4, hash)).toMatchObject({
+      complete: 1,
+      incomplete: 2,
+      downloaders: 1,
+    });
   });
 
   it('port 0 is refused, but accepted on stopped', async () => {

@@ -69,7 +69,7 @@ function isRequestSound(request: UdpAnnounceRequest): boolean {
   const { event, port, numwant, urlDataLength, claimed4, claimed6 } = request;
   return (
     event >= 0 &&
-    event <= 3 &&
+    event <= 4 &&
     port >= 0 &&
     port <= 65535 &&
     numwant >= -1 &&

@@ -16,7 +16,7 @@ import { within } from './deadline.js';
 import { unpackPeers } from './peers.js';
 
 export const UDP_MAGIC = 0x41727101980n;
-export const UdpEvent = { none: 0, completed: 1, started: 2, stopped: 3 } as const;
+export const UdpEvent = { none: 0, completed: 1, started: 2, stopped: 3, paused: 4 } as const;
 
 export interface UdpAnnounce {
   readonly infoHash: Buffer;

@@ -23,7 +23,7 @@ export interface UdpAnnounceFields {
   readonly downloaded: number;
   readonly left: number;
   readonly uploaded: number;
-  /** As BEP 15 numbers it: none 0, completed 1, started 2, stopped 3. */
+  /** An `AnnounceEvent`. */
   readonly event: number;
   /** Four bytes, or all zeros for the sender's address. */
   readonly ip: Uint8Array;

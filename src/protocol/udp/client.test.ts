@@ -38,7 +38,7 @@ describe('requests of a client', () => {
       downloaded: fc.maxSafeNat(),
       left: fc.oneof(fc.constant(0), fc.maxSafeNat()),
       uploaded: fc.maxSafeNat(),
-      event: fc.nat(3),
+      event: fc.nat(4),
       ip: fc.constantFrom(new Uint8Array(4), Uint8Array.of(192, 0, 2, 1)),
       key: int32,
       numwant: int32,

@@ -103,13 +103,22 @@ describe('decodeAnnounce', () => {
     }
   });
 
-  it('maps the events of BEP 15, and unknown ones to none', () => {
-    const events = ['00000000', '00000001', '00000002', '00000003', '00000004', '80000001'];
+  it('maps the events of BEP 15, 4 to a partial seed, and unknown ones to none', () => {
+    const events = [
+      '00000000',
+      '00000001',
+      '00000002',
+      '00000003',
+      '00000004',
+      '00000005',
+      '80000001',
+    ];
     expect(events.map((event) => decoded(announce({ 80: event })).event)).toEqual([
       AnnounceEvent.none,
       AnnounceEvent.completed,
       AnnounceEvent.started,
       AnnounceEvent.stopped,
+      AnnounceEvent.paused,
       AnnounceEvent.none,
       AnnounceEvent.none,
     ]);

@@ -11,7 +11,7 @@
  *                                   56  8  downloaded
  *                                   64  8  left
  *                                   72  8  uploaded
- *                                   80  4  event
+ *                                   80  4  event (AnnounceEvent)
  *                                   84  4  ip, 0 = the sender's
  *                                   88  4  key
  *                                   92  4  numwant, negative = default
@@ -117,7 +117,8 @@ export function scrapeHashOffset(index: number): number {
 function eventOf(code: number): AnnounceEvent {
   if (code === 1) return AnnounceEvent.completed;
   if (code === 2) return AnnounceEvent.started;
-  return code === 3 ? AnnounceEvent.stopped : AnnounceEvent.none;
+  if (code === 3) return AnnounceEvent.stopped;
+  return code === 4 ? AnnounceEvent.paused : AnnounceEvent.none;
 }
 
 /**
