@@ -41,7 +41,9 @@ export class Sampler {
       if (count > 0) {
         const leaf = this.#sets.leafAt(set, index);
         const skip = leaf === selfLeaf ? selfSlot : -1;
-        const start = this.below(count);
+        // A run that would begin at the one left out would tell the peer behind it twice as often.
+        let start = this.below(skip < 0 ? count : count - 1);
+        if (skip >= 0 && start >= skip) start++;
         const first = this.#run(leaf, words, start, count, skip, out, at, room);
         at += first * words;
         room -= first;

@@ -233,6 +233,30 @@ describe('swarm store', () => {
     expect(Math.max(...first.values())).toBeLessThan(rounds / 20);
   });
 
+  it('tells the peer stored behind the one that asks no more often than the others', () => {
+    const { store, query, reply } = small();
+    query.seeder = false;
+    for (let host = 0; host < 5; host++) {
+      setHost(query, host);
+      store.announce(query, reply);
+    }
+    query.numwant = 1;
+    for (let asking = 0; asking < 5; asking++) {
+      const told = new Array<number>(5).fill(0);
+      setHost(query, asking);
+      for (let i = 0; i < 4_000; i++) {
+        store.announce(query, reply);
+        told[new Uint8Array(reply.peers4.buffer)[3]]++;
+      }
+      expect(told[asking]).toBe(0);
+      // Chance gives each of the others 1,000 and a deviation of 27.
+      for (const count of told.toSpliced(asking, 1)) {
+        expect(count).toBeGreaterThan(800);
+        expect(count).toBeLessThan(1_200);
+      }
+    }
+  });
+
   it('keeps what it has when the arena is exhausted, and takes new peers after some left', () => {
     const { store, query, reply } = small(1_000);
     // Swarms of one IPv6 peer each cost the most arena a peer.
