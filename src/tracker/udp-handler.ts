@@ -7,7 +7,11 @@ import {
   type DatagramBuffer,
   type DatagramHandler,
 } from '../frontend/handler.js';
-import type { PacketBatch, PacketBatchHandler } from '../frontend/packet-batch.js';
+import {
+  PACKET_IGNORED,
+  type PacketBatch,
+  type PacketBatchHandler,
+} from '../frontend/packet-batch.js';
 import type { Endpoint } from '../lib/endpoint.js';
 import { AnnounceEvent, AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Failure } from '../protocol/failure.js';
@@ -73,7 +77,7 @@ export class UdpHandler implements DatagramHandler, PacketBatchHandler {
     for (let i = 0; i < batch.count; i++) {
       const length = batch.lengths[i];
       batch.replyLengths[i] =
-        length === 0
+        length === PACKET_IGNORED
           ? 0
           : this.handle(batch.packets[i], length, batch.sources[i], batch.replies[i]);
     }

@@ -8,7 +8,12 @@ import { UdpBatch } from '../../sys/udp-batch.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { DATAGRAM_READ_BYTES_MAX, DatagramBuffer } from '../handler.js';
 import { LatencyProtocol } from '../latency.js';
-import { BATCH_PACKETS_MAX, type PacketBatch, type PacketBatchHandler } from '../packet-batch.js';
+import {
+  BATCH_PACKETS_MAX,
+  PACKET_IGNORED,
+  type PacketBatch,
+  type PacketBatchHandler,
+} from '../packet-batch.js';
 import type { SocketLoop, Watcher } from './socket-loop.js';
 
 /** Batches taken from one socket before the others have their turn. */
@@ -110,16 +115,19 @@ export class FastUdp implements Watcher {
     const counters = this.#counters;
     view.count = count;
     let bytesIn = 0;
+    let ignored = 0;
     for (let i = 0; i < count; i++) {
       const length = batch.packetBytes(i);
       bytesIn += length;
       view.lengths[i] = length;
       const source = view.sources[i];
       if (!batch.readSource(i, source)) {
-        view.lengths[i] = 0;
+        view.lengths[i] = PACKET_IGNORED;
+        ignored++;
         counters.count(FrontendCounter.udpDropsSource);
       } else if (source.port === 0) {
-        view.lengths[i] = 0;
+        view.lengths[i] = PACKET_IGNORED;
+        ignored++;
         counters.count(FrontendCounter.udpDropsSourcePort);
       }
     }
@@ -137,7 +145,7 @@ export class FastUdp implements Watcher {
     counters.add(FrontendCounter.udpBytesIn, bytesIn);
     counters.add(FrontendCounter.udpPacketsOut, sent);
     counters.add(FrontendCounter.udpBytesOut, bytesOut);
-    counters.add(FrontendCounter.udpUnanswered, count - queued);
+    counters.add(FrontendCounter.udpUnanswered, count - ignored - queued);
     const nowMs = performance.now();
     counters.latency.record(LatencyProtocol.udp, nowMs - this.#sinceMs, queued);
     this.#sinceMs = nowMs;
