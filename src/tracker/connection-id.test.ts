@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../lib/endpoint.js';
 import { ConnectionIds, SLICE_SECONDS, SLICES_VALID } from './connection-id.js';
@@ -177,6 +179,24 @@ describe('key ring', () => {
       expect(late.ids.verify(source, early.ids.hi, early.ids.lo)).toBe(false);
       expect(early.ids.verify(source, ...own)).toBe(false);
     }
+  });
+
+  it('waits for the first keys while they are being written', async () => {
+    const { memory } = fixture();
+    const words = new Int32Array(memory);
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    const writer = new Worker(
+      `const { words, gate } = require('node:worker_threads').workerData;
+      Atomics.wait(gate, 0, 0);
+      Atomics.add(words, 0, 1);`,
+      { eval: true, workerData: { words, gate } },
+    );
+    await once(writer, 'online');
+    words[0]++;
+    Atomics.store(gate, 0, 1);
+    Atomics.notify(gate, 0);
+    expect(new KeyRingReader(memory).generation).toBe(words[1]);
+    await once(writer, 'exit');
   });
 
   it('keeps the old keys while a new one is being written', () => {

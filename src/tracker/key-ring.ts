@@ -10,6 +10,9 @@
  *       3..6     previous key (16 bytes)      7..10  current key      11..14  next key
  * ```
  *
+ * All words are read and written with atomics: an arm64 processor may show plain ones in another order
+ * than the version, and a key that was read half written would be kept until the next change.
+ *
  * New ids are made with the current key. The previous one's stay good, and in a cluster the next
  * one's already are: there a tracker that has taken over a new key meets others that have not yet.
  */
@@ -56,11 +59,12 @@ export class KeyRingWriter {
   /** Makes a random key current, and the current one previous; there is no next one then. */
   rotate(): void {
     this.#write(() => {
-      const at = keyAt(Slot.current);
-      this.#words.copyWithin(keyAt(Slot.previous), at, at + KEY_WORDS);
+      const words = this.#words;
+      const [from, to] = [keyAt(Slot.current), keyAt(Slot.previous)];
+      for (let i = 0; i < KEY_WORDS; i++) Atomics.store(words, to + i, words[from + i]);
       this.#put(Slot.current, randomBytes(KEY_BYTES));
-      this.#words[1] = (this.#words[1] + 1) % KEY_GENERATIONS;
-      this.#words[2] = 0;
+      Atomics.store(words, 1, (words[1] + 1) % KEY_GENERATIONS);
+      Atomics.store(words, 2, 0);
     });
   }
 
@@ -70,8 +74,8 @@ export class KeyRingWriter {
       this.#put(Slot.previous, previous);
       this.#put(Slot.current, current);
       this.#put(Slot.next, next);
-      this.#words[1] = generation % KEY_GENERATIONS;
-      this.#words[2] = 1;
+      Atomics.store(this.#words, 1, generation % KEY_GENERATIONS);
+      Atomics.store(this.#words, 2, 1);
     });
   }
 
@@ -84,7 +88,9 @@ export class KeyRingWriter {
   #put(slot: number, key: Uint8Array): void {
     assert(key.length === KEY_BYTES, 'a key has 16 bytes');
     const view = new DataView(key.buffer, key.byteOffset, KEY_BYTES);
-    for (let i = 0; i < KEY_WORDS; i++) this.#words[keyAt(slot) + i] = view.getInt32(4 * i, true);
+    for (let i = 0; i < KEY_WORDS; i++) {
+      Atomics.store(this.#words, keyAt(slot) + i, view.getInt32(4 * i, true));
+    }
   }
 }
 
@@ -103,7 +109,8 @@ export class KeyRingReader {
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
-    this.refresh();
+    // Until it could read a whole ring it would go by a key of zeros, which everybody knows.
+    while (!this.refresh());
   }
 
   /** Takes over what the writer did since the last call; true when there is a new key. */
@@ -111,9 +118,11 @@ export class KeyRingReader {
     const words = this.#words;
     const version = Atomics.load(words, 0);
     if (version === this.#version || (version & 1) === 1) return false;
-    const generation = words[1];
-    const hasNext = words[2] === 1;
-    const keys = words.slice(KEYS_AT);
+    const generation = Atomics.load(words, 1);
+    const hasNext = Atomics.load(words, 2) === 1;
+    const keys = Int32Array.from(words.subarray(KEYS_AT), (_, i) =>
+      Atomics.load(words, KEYS_AT + i),
+    );
     // Written meanwhile: what was read may be half of each. The old keys serve one batch more.
     if (Atomics.load(words, 0) !== version) return false;
     const key = (slot: number) =>
