@@ -98,6 +98,8 @@ export const FrontendCounter = {
   httpsCertificateEndMs: 51,
   /** Upgrades refused: too many WebSockets of one address (429). */
   wsAddressesRefused: 52,
+  /** Dropped: sent to a group or a broadcast address, of which every worker has a copy. */
+  udpDropsGroup: 53,
 } as const;
 export type FrontendCounterName = keyof typeof FrontendCounter;
 export type FrontendCounterIndex = (typeof FrontendCounter)[FrontendCounterName];

@@ -114,7 +114,7 @@ async function portableTasks(inputs: SocketInputs, count: number): Promise<Socke
   const tasks: SocketWorkerTask[] = [];
   for (let i = 1; i <= count && udp.length > 0; i++) {
     const listen = udp.map(listenOf);
-    tasks.push({ ...udpTask(inputs, `udp-${i}`), listen, shared });
+    tasks.push({ ...udpTask(inputs, `udp-${i}`), listen, shared, catchAll: i === 1 });
   }
   for (let i = 1; i <= count && (http.length > 0 || https !== undefined); i++) {
     const listen = http.map(listenOf);
@@ -254,7 +254,10 @@ function socketTask({ config, memory, live }: PlanInputs, name: string): SocketT
   };
 }
 
-function udpTask(inputs: PlanInputs, name: string): Omit<UdpTask, 'listen' | 'shared'> {
+function udpTask(
+  inputs: PlanInputs,
+  name: string,
+): Omit<UdpTask, 'listen' | 'shared' | 'catchAll'> {
   const { keyRing, config } = inputs;
   const { receiveBufferBytes } = config.udp;
   return { ...socketTask(inputs, name), kind: 'udp', keyRing, receiveBufferBytes };

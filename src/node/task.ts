@@ -43,6 +43,8 @@ interface ListenTask {
 
 export interface UdpTask extends SocketTask, ListenTask {
   readonly kind: 'udp';
+  /** Whether this worker hears what was sent to no address that an interface names. */
+  readonly catchAll: boolean;
   readonly keyRing: SharedArrayBuffer;
   readonly receiveBufferBytes: number;
 }

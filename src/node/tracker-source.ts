@@ -150,6 +150,7 @@ export class TrackerSource implements TrackerAdminSource {
           bad_connection_id: tracker.udpBadConnectionIds,
           source_port: frontend.udpDropsSourcePort,
           source_address: frontend.udpDropsSource,
+          group_address: frontend.udpDropsGroup,
           send_queue: frontend.udpDropsSendQueue,
           send_error: frontend.udpSendErrors,
         },

@@ -7,9 +7,9 @@ import type { RunningWorker, WorkerContext } from './worker-context.js';
 
 export async function startUdp(task: UdpTask, context: WorkerContext): Promise<RunningWorker> {
   const handler = createUdpHandler(task, createTracker(task, context));
-  const { listen, shared, receiveBufferBytes } = task;
+  const { listen, shared, catchAll, receiveBufferBytes } = task;
   const frontend = new PortableUdp(
-    { listen, shared, receiveBufferBytes },
+    { listen, shared, catchAll, receiveBufferBytes },
     { handler, onFatal: context.fail, counters: new FrontendCounters(task.frontendCounts) },
   );
   const udp = await frontend.start();

@@ -71,6 +71,8 @@ describe('struct layouts', () => {
     expect(koffi.offsetof(cmsghdr, 'level')).toBe(layout.CMSGHDR_LEVEL);
     expect(koffi.offsetof(cmsghdr, 'type')).toBe(layout.CMSGHDR_TYPE);
     expect(koffi.offsetof(inPktinfo, 'interface')).toBe(layout.IN_PKTINFO_INTERFACE);
+    expect(koffi.offsetof(inPktinfo, 'local')).toBe(layout.IN_PKTINFO_LOCAL);
+    expect(koffi.offsetof(inPktinfo, 'address')).toBe(layout.IN_PKTINFO_HEADER);
     expect(koffi.offsetof(in6Pktinfo, 'interface')).toBe(layout.IN6_PKTINFO_INTERFACE);
   });
 

@@ -64,6 +64,8 @@ export const CMSGHDR_LEVEL = 8;
 export const CMSGHDR_TYPE = 12;
 export const IN_PKTINFO_BYTES = 12;
 export const IN_PKTINFO_INTERFACE = 0;
+export const IN_PKTINFO_LOCAL = 4;
+export const IN_PKTINFO_HEADER = 8;
 export const IN6_PKTINFO_BYTES = 20;
 export const IN6_PKTINFO_INTERFACE = 16;
 /** Room for the larger of the two packet infos, padded to 8 bytes: CMSG_SPACE(20). */

@@ -162,6 +162,20 @@ describe('replies with packet info', () => {
     }
   });
 
+  it('are not due to what was sent to a broadcast address', async () => {
+    const server = bind('0.0.0.0', { packetInfo: true });
+    const batch = new UdpBatch(sys, { slots: 4, readBytes: 64, replyBytes: 64, packetInfo: true });
+    const client = createSocket('udp4');
+    closers.push(() => client.close());
+    await new Promise<void>((resolve) => client.bind(0, '127.0.0.1', resolve));
+    client.setBroadcast(true);
+    for (const asked of ['127.0.0.1', '127.255.255.255', '127.0.0.9']) {
+      await new Promise((resolve) => client.send('x', server.at.port, asked, resolve));
+      expect(receive(batch, server.fd)).toBe(1);
+      expect(batch.isUnicast(0), asked).toBe(asked.startsWith('127.0.0.'));
+    }
+  });
+
   it('need it: without, another address of ours answers', async () => {
     const server = bind('0.0.0.0');
     const batch = new UdpBatch(sys, { slots: 4, readBytes: 64, replyBytes: 64 });

@@ -60,7 +60,7 @@ import {
   SOCK_DGRAM,
   UDP_SEGMENT,
 } from './linux.js';
-import { copyPacketInfo } from './packet-info.js';
+import { copyPacketInfo, isUnicast } from './packet-info.js';
 import { PinnedMemory, roundUp } from './pinned-memory.js';
 import { readSocketAddress } from './socket-address.js';
 import type { Sys } from './sys.js';
@@ -194,6 +194,16 @@ export class UdpBatch {
   /** Reads who sent slot i, port included. False for an address of neither family. */
   readSource(i: number, source: Endpoint): boolean {
     return readSocketAddress(this.#sources.bytes, i * SOURCE_BYTES, source);
+  }
+
+  /**
+   * Whether slot i was sent to an address of ours alone. A copy of what was sent to a group or a
+   * broadcast address may be at each socket of the port. Without packet info always true.
+   */
+  isUnicast(i: number): boolean {
+    if (!this.#options.packetInfo) return true;
+    const bytes = this.#in.words[i * HEADER_WORDS + CONTROL_LENGTH];
+    return isUnicast(this.#controls, i * CONTROL_STRIDE, bytes);
   }
 
   /** Has `replies[i][0..length)` sent to where slot i came from. Each slot once a batch. */

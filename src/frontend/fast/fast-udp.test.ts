@@ -5,7 +5,7 @@ import { readBoundAddress } from '../../sys/socket-address.js';
 import { endpointOf, LOOPBACK, testSys } from '../../sys/sys.testing.js';
 import { FrontendCounters } from '../counters.js';
 import { LatencyProtocol, sumLatencyCells } from '../latency.js';
-import type { PacketBatchHandler } from '../packet-batch.js';
+import { PACKET_IGNORED, type PacketBatchHandler } from '../packet-batch.js';
 import { FastUdp } from './fast-udp.js';
 import { SocketLoop } from './socket-loop.js';
 
@@ -27,6 +27,16 @@ it('takes no packets in the turn in which it was closed', () => {
   loop.close();
 });
 
+/** A loop that nobody runs, and where its socket is bound. */
+function loopOfOne(): { loop: SocketLoop; port: Endpoint } {
+  const port = new Endpoint();
+  const watch = (_: number, fd: number): number => {
+    readBoundAddress(sys, fd, port);
+    return 0;
+  };
+  return { loop: { register: () => 0, watch } as unknown as SocketLoop, port };
+}
+
 it('measures what it answers, from when the loop knew of it, and nothing of what it drops', async () => {
   const counters = new FrontendCounters();
   const handler: PacketBatchHandler = {
@@ -34,14 +44,7 @@ it('measures what it answers, from when the loop knew of it, and nothing of what
       for (let i = 0; i < count; i++) replyLengths[i] = lengths[i] > 4 ? 8 : 0;
     },
   };
-  const port = new Endpoint();
-  const loop = {
-    register: () => 0,
-    watch: (_: number, fd: number) => {
-      readBoundAddress(sys, fd, port);
-      return 0;
-    },
-  } as unknown as SocketLoop;
+  const { loop, port } = loopOfOne();
   const udp = new FastUdp({ addresses, receiveBufferBytes: 0 }, { sys, loop, handler, counters });
   const client = createSocket('udp4');
   for (const text of ['answered', 'junk', 'answered too']) {
@@ -54,6 +57,33 @@ it('measures what it answers, from when the loop knew of it, and nothing of what
   const { count, sumSeconds } = sumLatencyCells([counters.latency], LatencyProtocol.udp);
   expect(count).toBe(2);
   expect(sumSeconds).toBeGreaterThanOrEqual((2 * agoMs) / 1000);
+  client.close();
+  udp.close();
+});
+
+it('ignores what was sent to a broadcast address, of which every worker has a copy', async () => {
+  const counters = new FrontendCounters();
+  const handled: boolean[] = [];
+  const handler: PacketBatchHandler = {
+    handleBatch: ({ count, lengths, replyLengths }) => {
+      for (let i = 0; i < count; i++) handled.push(lengths[i] !== PACKET_IGNORED);
+      replyLengths.fill(0);
+    },
+  };
+  const { loop, port } = loopOfOne();
+  const all = [{ local: endpointOf('0.0.0.0'), wildcard: true }];
+  const options = { addresses: all, receiveBufferBytes: 0 };
+  const udp = new FastUdp(options, { sys, loop, handler, counters });
+  const client = createSocket('udp4');
+  await new Promise<void>((resolve) => client.bind(0, LOOPBACK[4], resolve));
+  client.setBroadcast(true);
+  for (const asked of ['127.0.0.1', '127.255.255.255', '127.0.0.2']) {
+    await new Promise((resolve) => client.send('x', port.port, asked, resolve));
+  }
+  udp.ready(0);
+  expect(handled).toEqual([true, false, true]);
+  expect(counters.get('udpDropsGroup')).toBe(1);
+  expect(counters.get('udpUnanswered')).toBe(2);
   client.close();
   udp.close();
 });

@@ -129,6 +129,11 @@ export class FastUdp implements Watcher {
         view.lengths[i] = PACKET_IGNORED;
         ignored++;
         counters.count(FrontendCounter.udpDropsSourcePort);
+      } else if (!batch.isUnicast(i)) {
+        // Each worker has a copy of it: together they would send more than was sent to them.
+        view.lengths[i] = PACKET_IGNORED;
+        ignored++;
+        counters.count(FrontendCounter.udpDropsGroup);
       }
     }
     this.#handler.handleBatch(view);

@@ -1,16 +1,22 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
+import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../lib/endpoint.js';
+import { FrontendCounters } from '../counters.js';
 import type { BoundAddress } from '../frontend.js';
 import type { DatagramBuffer, DatagramHandler } from '../handler.js';
 import { LatencyProtocol, sumLatencyCells } from '../latency.js';
+import { Turn } from '../turn.js';
 import { localAddresses } from './local-addresses.js';
 import {
   PortableUdp,
   type PortableUdpDependencies,
   type PortableUdpOptions,
 } from './portable-udp.js';
+import { ReplyRing } from './reply-ring.js';
+import { SourceCache } from './source-cache.js';
+import { WildcardSockets } from './wildcard-sockets.js';
 
 /** Answers `source|text`, nothing to text that begins with '-'. */
 class EchoHandler implements DatagramHandler {
@@ -124,6 +130,43 @@ describe('PortableUdp', () => {
     const [bound] = await udp.start();
     expect((await exchange('127.0.0.1', bound.port, ['x']))[0].text).toMatch(/\|x$/);
     expect((await exchange('::1', bound.port, ['x']))[0].text).toMatch(/^\[::1\]:\d+\|x$/);
+  });
+
+  it('leaves to another worker what no specific socket takes, when that one has the catch-all', async () => {
+    const other = createSocket({ type: 'udp4', reuseAddr: true });
+    cleanups.push(() => new Promise<void>((resolve) => other.close(resolve)));
+    await new Promise<void>((resolve) => other.bind(0, '0.0.0.0', resolve));
+    const { port } = other.address();
+    const handler = new EchoHandler();
+    const counters = new FrontendCounters();
+    const sockets = new WildcardSockets(
+      {
+        bind: { address: '0.0.0.0', family: 4, port, wildcard: true },
+        sharing: 'addresses',
+        receiveBufferBytes: 0,
+        catchAll: false,
+      },
+      {
+        handler,
+        counters,
+        turn: new Turn(handler),
+        ring: new ReplyRing(() => {}),
+        sources: new SourceCache(),
+        localAddresses: () => ['127.0.0.1'],
+        onLocalError: (error) => expect.unreachable(error.message),
+        onFatal: (error) => expect.unreachable(error.message),
+      },
+    );
+    cleanups.push(() => sockets.close());
+    expect(await sockets.bind()).toMatchObject({ address: '0.0.0.0', port });
+    expect(counters.get('udpSocketsOpen')).toBe(1);
+    await exchange('127.0.0.1', port, ['mine']);
+    const heard = once(other, 'message');
+    const client = createSocket('udp4');
+    await new Promise((resolve) => client.send('yours', port, '127.0.0.9', resolve));
+    client.close();
+    expect(String((await heard)[0])).toBe('yours');
+    expect(handler.seen).toEqual(['mine']);
   });
 
   it('follows local addresses that come and go, and survives one that cannot be bound', async () => {

@@ -19,6 +19,8 @@ export interface PortableUdpOptions {
    * `reserveAddresses`, which has checked that no other process holds them.
    */
   readonly shared?: boolean;
+  /** False for all but one of those workers. See `WildcardSockets`. */
+  readonly catchAll?: boolean;
   /** Wanted size of the system's receive buffer; 0 leaves the system's default. */
   readonly receiveBufferBytes?: number;
   /** How often local addresses are looked for again. */
@@ -125,10 +127,11 @@ export class PortableUdp implements Frontend {
   }
 
   #listenerFor(bind: BindAddress, shared: boolean): Listener {
-    const { receiveBufferBytes = 0 } = this.#options;
+    const { receiveBufferBytes = 0, catchAll = true } = this.#options;
     if (bind.wildcard) {
       const sharing = shared ? 'workers' : 'addresses';
-      return new WildcardSockets({ bind, sharing, receiveBufferBytes }, this.#wildcard);
+      const options = { bind, sharing, receiveBufferBytes, catchAll } as const;
+      return new WildcardSockets(options, this.#wildcard);
     }
     const sharing = shared ? 'workers' : 'exclusive';
     const options = { ...bind, sharing, receiveBufferBytes } as const;

@@ -6,6 +6,9 @@
  * catch-all came to an address that no interface names: 127.0.0.2 and its like, an anycast prefix
  * routed to this machine, an address younger than the last scan, or one beyond the bound. The
  * catch-all cannot know which, and its reply leaves from the address that the route back prefers.
+ *
+ * What was sent to a broadcast address or a group reaches every catch-all of a shared port. So one of
+ * the workers alone has one: all together must not send more than was sent to them.
  */
 import type { BoundAddress } from '../frontend.js';
 import type { BindAddress } from '../listen-address.js';
@@ -15,6 +18,8 @@ export interface WildcardOptions {
   readonly bind: BindAddress;
   readonly sharing: PortSharing;
   readonly receiveBufferBytes: number;
+  /** False for all workers of a shared port but one; the port must be known then. */
+  readonly catchAll: boolean;
 }
 
 export interface WildcardDependencies extends PacketSocketDependencies {
@@ -29,7 +34,7 @@ export interface WildcardDependencies extends PacketSocketDependencies {
 export class WildcardSockets {
   readonly #options: WildcardOptions;
   readonly #deps: WildcardDependencies;
-  readonly #catchAll: PacketSocket;
+  readonly #catchAll: PacketSocket | undefined;
   readonly #specific = new Map<string, PacketSocket>();
   #scanning: Promise<void> | undefined;
   #stopped = false;
@@ -37,14 +42,14 @@ export class WildcardSockets {
   constructor(options: WildcardOptions, deps: WildcardDependencies) {
     this.#options = options;
     this.#deps = deps;
-    this.#catchAll = this.#socketOn(options.bind.address, deps.onFatal);
+    if (options.catchAll) this.#catchAll = this.#socketOn(options.bind.address, deps.onFatal);
   }
 
   /** Binds the catch-all, then what the first scan finds. */
   async bind(): Promise<BoundAddress> {
-    const bound = await this.#catchAll.bind();
+    const bound = await this.#catchAll?.bind();
     await this.rescan();
-    return bound;
+    return bound ?? this.#options.bind;
   }
 
   /** Opens sockets on new local addresses and drops those on addresses that went away. */
@@ -56,7 +61,7 @@ export class WildcardSockets {
   }
 
   pause(): void {
-    this.#catchAll.pause();
+    this.#catchAll?.pause();
     for (const socket of this.#specific.values()) socket.pause();
   }
 
@@ -65,7 +70,7 @@ export class WildcardSockets {
     await this.#scanning;
     const sockets = [this.#catchAll, ...this.#specific.values()];
     this.#specific.clear();
-    await Promise.all(sockets.map((socket) => socket.close()));
+    await Promise.all(sockets.map((socket) => socket?.close()));
   }
 
   /** Local addresses that have a socket of their own. */

@@ -23,6 +23,7 @@ const UDP: Readonly<Record<string, Words>> = {
   ],
   source_port: ['source port 0', 'Nothing can be sent back there.'],
   source_address: ['unreadable sender', 'The sender’s address could not be read.'],
+  group_address: ['sent to a group', 'Sent to a multicast or broadcast address: no client does.'],
   send_queue: ['send queue full', 'The system took replies too slowly; the network is saturated.'],
   send_error: ['not sendable', 'The system refused to send the reply.'],
 };
