@@ -61,6 +61,9 @@ export interface TrackerStats {
     readonly scrapes6: number;
     /** Error packets sent. */
     readonly errors: number;
+    /** Of datagrams, their headers not included. */
+    readonly bytesIn: number;
+    readonly bytesOut: number;
     /** Datagrams not answered, by reason in snake case. */
     readonly drops: Readonly<Record<string, number>>;
   };
@@ -73,6 +76,15 @@ export interface TrackerStats {
     readonly scrapes6: number;
     /** Bencoded failures sent. */
     readonly failures: number;
+    /** Responses with a status from 200, 400 and 500 on. */
+    readonly responsesOk: number;
+    readonly responsesClientError: number;
+    readonly responsesServerError: number;
+    /** Not those of connections that became WebSockets, from then on. */
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    /** Connections that fast workers left to others. */
+    readonly handedOver: number;
     /** Requests refused before the tracker saw them, by reason in snake case. */
     readonly drops: Readonly<Record<string, number>>;
     /** Connections open now. */
@@ -95,6 +107,11 @@ export interface TrackerStats {
     readonly offersMade: number;
     readonly offersDelivered: number;
     readonly answersDelivered: number;
+    /** Of messages, frames not included. */
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    /** Times that a connection was not read for a while, because it sent too much. */
+    readonly pauses: number;
     /** Offers and answers that reached nobody, and what closed or refused connections, by reason. */
     readonly drops: Readonly<Record<string, number>>;
     /** WebSockets open now. */

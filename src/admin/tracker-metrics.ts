@@ -137,6 +137,46 @@ const COUNTERS: readonly Metric<TrackerStats>[] = [
     read: ({ websocket }) => websocket.messages,
   },
   {
+    name: 'received_bytes_total',
+    help: 'Bytes read from clients: of datagrams, HTTP requests and WebSocket messages.',
+    labels: ['protocol'],
+    read: ({ udp, http, websocket }) => [
+      [{ protocol: 'udp' }, udp.bytesIn],
+      [{ protocol: 'http' }, http.bytesIn],
+      [{ protocol: 'websocket' }, websocket.bytesIn],
+    ],
+  },
+  {
+    name: 'sent_bytes_total',
+    help: 'Bytes sent to clients: of datagrams, HTTP responses and WebSocket messages.',
+    labels: ['protocol'],
+    read: ({ udp, http, websocket }) => [
+      [{ protocol: 'udp' }, udp.bytesOut],
+      [{ protocol: 'http' }, http.bytesOut],
+      [{ protocol: 'websocket' }, websocket.bytesOut],
+    ],
+  },
+  {
+    name: 'http_responses_total',
+    help: 'HTTP responses by the first digit of their status.',
+    labels: ['status'],
+    read: ({ http }) => [
+      [{ status: '2xx' }, http.responsesOk],
+      [{ status: '4xx' }, http.responsesClientError],
+      [{ status: '5xx' }, http.responsesServerError],
+    ],
+  },
+  {
+    name: 'http_connections_handed_over_total',
+    help: 'HTTP connections that fast workers left to others.',
+    read: ({ http }) => http.handedOver,
+  },
+  {
+    name: 'websocket_pauses_total',
+    help: 'Times that a WebSocket was not read for a while, because it sent too much.',
+    read: ({ websocket }) => websocket.pauses,
+  },
+  {
     name: 'websocket_signals_total',
     help: 'Offers that web peers made, and offers and answers passed on to web peers here.',
     labels: ['signal'],

@@ -145,6 +145,8 @@ export class TrackerSource implements TrackerAdminSource {
         announces6: tracker.udpAnnounces6,
         scrapes6: tracker.udpScrapes6,
         errors: tracker.udpErrors,
+        bytesIn: frontend.udpBytesIn,
+        bytesOut: frontend.udpBytesOut,
         drops: {
           junk: tracker.udpJunk,
           bad_connection_id: tracker.udpBadConnectionIds,
@@ -153,6 +155,7 @@ export class TrackerSource implements TrackerAdminSource {
           group_address: frontend.udpDropsGroup,
           send_queue: frontend.udpDropsSendQueue,
           send_error: frontend.udpSendErrors,
+          receive_error: frontend.udpReceiveErrors,
         },
       },
       http: {
@@ -162,6 +165,12 @@ export class TrackerSource implements TrackerAdminSource {
         announces6: tracker.httpAnnounces6,
         scrapes6: tracker.httpScrapes6,
         failures: tracker.httpFailures,
+        responsesOk: frontend.httpResponsesOk,
+        responsesClientError: frontend.httpResponsesClientError,
+        responsesServerError: frontend.httpResponsesServerError,
+        bytesIn: frontend.httpBytesIn,
+        bytesOut: frontend.httpBytesOut,
+        handedOver: frontend.httpHandedOver,
         drops: {
           not_found: tracker.httpNotFound,
           malformed: frontend.httpMalformed,
@@ -170,6 +179,7 @@ export class TrackerSource implements TrackerAdminSource {
           evicted: frontend.httpConnectionsEvicted,
           proxy_header: frontend.httpProxyHeadersRefused,
           hand_over: frontend.httpHandOversRefused,
+          accept_error: frontend.httpAcceptErrors,
           tls_failed: frontend.httpsHandshakesFailed,
           tls_timeout: frontend.httpsHandshakeTimeouts,
           tls_refused: frontend.httpsHandshakesRefused,
@@ -305,6 +315,9 @@ function webSocketStats(
     offersMade: tracker.webOffersMade,
     offersDelivered: tracker.webOffersDelivered,
     answersDelivered: tracker.webAnswersDelivered,
+    bytesIn: frontend.wsBytesIn,
+    bytesOut: frontend.wsBytesOut,
+    pauses: frontend.wsPauses,
     drops: {
       origin: frontend.wsOriginsRefused,
       address: frontend.wsAddressesRefused,

@@ -91,6 +91,18 @@ describe.each(['fast', 'portable'])('a tracker with %s sockets', (io) => {
     expect(websocket).toMatchObject({ announces: 1, scrapes: 1 });
   });
 
+  it('counts what went over the wires', async () => {
+    const { udp, http, websocket } = await stats();
+    // Two connects, three announces, scrapes of 3 x 2 and of 1; two of the replies have no peers.
+    expect(udp.bytesIn).toBe(2 * 16 + 3 * 98 + 3 * (16 + 40) + (16 + 20));
+    expect(udp.bytesOut).toBe(2 * 16 + 3 * 20 + 6 + 3 * (8 + 24) + (8 + 12));
+    const responses = { responsesOk: 8, responsesClientError: 0, responsesServerError: 0 };
+    expect(http).toMatchObject({ ...responses, handedOver: io === 'fast' ? 1 : 0 });
+    expect(Math.min(http.bytesIn, http.bytesOut)).toBeGreaterThan(8 * 50);
+    expect(Math.min(websocket.bytesIn, websocket.bytesOut)).toBeGreaterThan(100);
+    expect(websocket.pauses).toBe(0);
+  });
+
   it('measures every request once', async () => {
     const { latency } = await stats();
     expect(latency.udp.count).toBe(2 + 3 + 4);

@@ -89,6 +89,7 @@ export class ConnectionTable {
    * until it closes, or until the returned function is called.
    */
   upgraded(connection: HttpConnection): () => void {
+    this.#countBytes(connection);
     connection.upgraded = true;
     this.#halfOpen.delete(connection);
     return () => this.#forget(connection);
@@ -162,8 +163,9 @@ export class ConnectionTable {
   }
 
   #countBytes(connection: HttpConnection): void {
-    // A handshake's are nobody's: the TLS socket counts what comes behind it.
-    if (connection.shaking) return;
+    // A handshake's are nobody's: the TLS socket counts what comes behind it. Those of WebSockets
+    // are counted where their messages are.
+    if (connection.shaking || connection.upgraded) return;
     const { bytesRead, bytesWritten } = connection.socket;
     this.#counters.add(FrontendCounter.httpBytesIn, bytesRead - connection.bytesInCounted);
     this.#counters.add(FrontendCounter.httpBytesOut, bytesWritten - connection.bytesOutCounted);

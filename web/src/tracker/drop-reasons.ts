@@ -26,6 +26,7 @@ const UDP: Readonly<Record<string, Words>> = {
   group_address: ['sent to a group', 'Sent to a multicast or broadcast address: no client does.'],
   send_queue: ['send queue full', 'The system took replies too slowly; the network is saturated.'],
   send_error: ['not sendable', 'The system refused to send the reply.'],
+  receive_error: ['not readable', 'The system reported an error instead of a datagram.'],
 };
 
 const HTTP: Readonly<Record<string, Words>> = {
@@ -39,6 +40,7 @@ const HTTP: Readonly<Record<string, Words>> = {
     'no room at the HTTP server',
     'Too many unusual requests at once, or from one address.',
   ],
+  accept_error: ['not accepted', 'The system gave no connection: out of descriptors or memory.'],
   tls_failed: ['TLS failed', 'No common protocol, no certificate yet, or bytes that are not TLS.'],
   tls_timeout: ['TLS too slow', 'The handshake was not done in time.'],
   tls_refused: ['too many handshakes', 'The bound on TLS handshakes under way was reached.'],
@@ -47,6 +49,7 @@ const HTTP: Readonly<Record<string, Words>> = {
 
 const WEBSOCKET: Readonly<Record<string, Words>> = {
   origin: ['origin not allowed', 'A page of a site that is not in websocket.origins.'],
+  address: ['too many of one address', 'websocket.connectionsPerAddressMax was reached.'],
   handshake: ['no upgrade', 'The request to upgrade was not one.'],
   ping_timeout: ['gone silent', 'Nothing came between one ping and the next.'],
   idle: ['in no swarm', 'The connection was in no swarm for too long.'],
@@ -56,6 +59,8 @@ const WEBSOCKET: Readonly<Record<string, Words>> = {
   signal_over_budget: ['relay budget', 'Offers and answers beyond the bytes that are passed on.'],
   offer_lost: ['offer without a taker', 'The peer that was offered to is gone.'],
   offer_expired: ['offer unanswered', 'The peer that was offered to did not answer in time.'],
+  offer_evicted: ['offer made room', 'The oldest offers make room where there are too many.'],
+  offer_unread: ['offer to a slow reader', 'The peer that was offered to does not read.'],
   answer_refused: ['answer refused', 'An answer to an offer that was not made.'],
 };
 
