@@ -53,21 +53,24 @@ export function saveSnapshot(
   const temporary = `${path}.tmp`;
   const file = openSync(temporary, 'w', 0o600);
   try {
-    const writer = new SnapshotWriter(store, file);
-    const result = writer.write(options);
-    fsyncSync(file);
-    closeSync(file);
+    const result = writeDurably(store, file, options);
     renameSync(temporary, path);
     syncDirectory(dirname(path));
     return result;
   } catch (error) {
-    try {
-      closeSync(file);
-    } catch {
-      // Closed already: the rename failed.
-    }
     rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Writes a file and closes it: once, whatever fails, since its number may be another thread's then. */
+function writeDurably(store: SwarmStore, file: number, options: SnapshotOptions): SnapshotResult {
+  try {
+    const result = new SnapshotWriter(store, file).write(options);
+    fsyncSync(file);
+    return result;
+  } finally {
+    closeSync(file);
   }
 }
 
