@@ -5,7 +5,7 @@
 import { RateGate, SWALLOWED } from '../lib/rate-gate.js';
 import { BusiestSwarms } from '../swarm/busiest.js';
 import { Expiry } from '../swarm/expiry.js';
-import { saveSnapshot } from '../swarm/snapshot-writer.js';
+import { type SnapshotResult, saveSnapshot } from '../swarm/snapshot-writer.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
 import { storeTotals } from '../swarm/totals.js';
 import { randomSeed } from './random-seed.js';
@@ -45,7 +45,7 @@ class Keeper implements RunningWorker {
   #nextSaveSeconds = 0;
   #droppedFull = 0;
   #droppedFullSaid = 0;
-  /** The last save was of an empty store: no need to save that again. */
+  /** The file is that of an empty store: no need to save that again. */
   #savedEmpty = false;
 
   constructor(task: KeeperTask, context: WorkerContext) {
@@ -82,8 +82,8 @@ class Keeper implements RunningWorker {
     this.#nextSaveSeconds = this.#store.seconds + this.#task.saveSeconds;
     const { peers, swarms } = storeTotals(this.#store);
     if (peers + swarms === 0 && this.#savedEmpty) return;
-    this.#savedEmpty = peers + swarms === 0;
-    this.#save();
+    const saved = this.#save();
+    this.#savedEmpty = saved?.swarms === 0;
   }
 
   #setTime(): void {
@@ -125,22 +125,25 @@ class Keeper implements RunningWorker {
     );
   }
 
-  #save(): void {
+  /** What was saved; undefined when that failed, which main is told. */
+  #save(): SnapshotResult | undefined {
     const { clock, send } = this.#context;
     const startMs = performance.now();
-    const report = { peers: 0, bytes: 0 };
-    let reason: string | undefined;
+    let saved: SnapshotResult | undefined;
+    let reason = '';
     try {
       const options = { wallMs: clock.wallMs(), lockTimeoutMs: LOCK_TIMEOUT_MS };
-      Object.assign(report, saveSnapshot(this.#store, this.#task.snapshotPath, options));
+      saved = saveSnapshot(this.#store, this.#task.snapshotPath, options);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }
     const seconds = (performance.now() - startMs) / 1000;
-    const done = { ...report, seconds, atMs: Date.now() };
+    const { peers = 0, bytes = 0 } = saved ?? {};
+    const done = { peers, bytes, seconds, atMs: Date.now() };
     send({
       type: 'saved',
-      report: reason === undefined ? { ok: true, ...done } : { ok: false, ...done, reason },
+      report: saved === undefined ? { ok: false, ...done, reason } : { ok: true, ...done },
     });
+    return saved;
   }
 }

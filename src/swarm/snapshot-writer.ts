@@ -25,6 +25,8 @@ import type { SwarmStore } from './swarm-store.js';
 import { type StoreVisitor, StoreWalk } from './walk.js';
 
 export interface SnapshotResult {
+  /** Entries of swarms: one that a chunk does not hold whole has several. */
+  readonly swarms: number;
   readonly peers: number;
   readonly bytes: number;
 }
@@ -114,7 +116,7 @@ class SnapshotWriter implements StoreVisitor {
     }
     this.#flush();
     this.#writeEnd();
-    return { peers: this.#peers, bytes: this.#bytes };
+    return { swarms: this.#swarms, peers: this.#peers, bytes: this.#bytes };
   }
 
   swarm(_shard: number, record: number): void {
