@@ -171,10 +171,13 @@ export class PeerSets {
     this.#setLeaf(set, index, leaf, left);
     if (records[set] >= 0) return;
     records[set + 1]--;
-    const leaves = this.leafCount(set);
-    if (records[set + 1] >= MERGE_PEERS * leaves) return;
-    if (leaves > 1) this.#merge(shard, set, words, leaves);
-    else this.#dropDirectory(shard, set);
+    if (records[set + 1] >= MERGE_PEERS * this.leafCount(set)) return;
+    // One merge keeps up, unless merges found no memory; an empty set needs none, and keeps none.
+    do {
+      const leaves = this.leafCount(set);
+      if (leaves > 1) this.#merge(shard, set, words, leaves);
+      else this.#dropDirectory(shard, set);
+    } while (records[set] < 0 && records[set + 1] === 0);
   }
 
   /** Sets a leaf's reference and count; for a set of one leaf these are the record's own words. */
