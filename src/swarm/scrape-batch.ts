@@ -1,7 +1,8 @@
 /**
  * The counts of many swarms at once. Info hashes are looked up a level at a time, so that the cache
  * misses of one request overlap, and without locks: a count is a number of its own, and whether the
- * record was still that swarm's is checked after reading. Only where it was not, the lock decides.
+ * record was still that swarm's is checked after reading. Where it was not the lock decides, and where
+ * none was found: a look without the lock can miss a swarm that just moves to a lower slot.
  */
 import type { ScrapeEntry } from '../protocol/announce.js';
 import { Swarm } from './layout.js';
@@ -15,7 +16,6 @@ export class ScrapeBatch {
   readonly #words: Int32Array;
   readonly #hashes: Int32Array;
   readonly #records: Int32Array;
-  readonly #single = new Int32Array(5);
 
   constructor(store: SwarmStore, hashesMax: number) {
     this.#store = store;
@@ -41,17 +41,15 @@ export class ScrapeBatch {
 
   /** Fills `entry` with the counts of swarm number `i` of the last look; zeros when it is unknown. */
   read(i: number, entry: ScrapeEntry): void {
+    const store = this.#store;
     const record = this.#records[i];
-    const side = record < 0 ? 0 : this.#store.records[record + Swarm.side];
-    this.#store.readCounts(record, entry);
-    if (record < 0) {
-      this.#store.readProbeAnswer(this.#words, 5 * i, entry);
-      return;
+    if (record >= 0) {
+      const side = store.records[record + Swarm.side];
+      store.readCounts(record, entry);
+      // Counts of web peers stand in a record of their own, which may have gone meanwhile.
+      if (this.#isStill(record, i) && store.records[record + Swarm.side] === side) return;
     }
-    // Counts of web peers stand in a record of their own, which may have gone meanwhile.
-    if (this.#isStill(record, i) && this.#store.records[record + Swarm.side] === side) return;
-    for (let w = 0; w < 5; w++) this.#single[w] = this.#words[5 * i + w];
-    this.#store.scrape(this.#single, entry);
+    store.scrapeHashed(this.#hashes[i], this.#words, 5 * i, entry);
   }
 
   #isStill(record: number, i: number): boolean {

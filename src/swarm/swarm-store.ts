@@ -159,17 +159,16 @@ export class SwarmStore {
 
   /** Fills `entry` with a swarm's counts; zeros for one that is not known. */
   scrape(infoHash: Int32Array, entry: ScrapeEntry): void {
-    const hash = this.index.hash(infoHash, 0);
-    const shard = this.lockShard(this.index.shardOf(hash));
-    const record = this.index.find(hash, infoHash, 0);
-    this.readCounts(record, entry);
-    this.unlockShard(shard);
-    if (record < 0) this.readProbeAnswer(infoHash, 0, entry);
+    this.scrapeHashed(this.index.hash(infoHash, 0), infoHash, 0, entry);
   }
 
-  /** Fills `entry` where a minder has asked for an answer to scrapes of this info hash. */
-  readProbeAnswer(infoHash: Int32Array, from: number, entry: ScrapeEntry): void {
-    this.#probeAnswers?.read(infoHash, from, this.seconds, entry);
+  /** The same for an info hash at `from` whose hash is known. */
+  scrapeHashed(hash: number, infoHash: Int32Array, from: number, entry: ScrapeEntry): void {
+    const shard = this.lockShard(this.index.shardOf(hash));
+    const record = this.index.find(hash, infoHash, from);
+    this.readCounts(record, entry);
+    this.unlockShard(shard);
+    if (record < 0) this.#probeAnswers?.read(infoHash, from, this.seconds, entry);
   }
 
   /** The counts in a record, -1 for none. Needs the shard's lock. */
