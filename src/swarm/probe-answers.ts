@@ -49,9 +49,9 @@ export class ProbeAnswersWriter {
     const words = this.#words;
     const at = this.#place(hash, nowSeconds);
     Atomics.add(words, 0, 1);
-    words.set(hash.subarray(0, HASH_WORDS), at);
-    words.set(counts, at + HASH_WORDS);
-    words[at + ENDS_AT] = endSeconds;
+    for (let w = 0; w < HASH_WORDS; w++) Atomics.store(words, at + w, hash[w]);
+    for (const [i, count] of counts.entries()) Atomics.store(words, at + HASH_WORDS + i, count);
+    Atomics.store(words, at + ENDS_AT, endSeconds);
     words[1] = Math.min(words[1] + 1, 0x7fff_ffff);
     Atomics.add(words, 0, 1);
   }
@@ -90,10 +90,12 @@ export class ProbeAnswers {
       const version = Atomics.load(words, 0);
       const at = this.#find(hash, from, nowSeconds);
       if (at < 0) return false;
-      const complete = words[at + HASH_WORDS];
-      const downloaded = words[at + HASH_WORDS + 1];
-      const incomplete = words[at + HASH_WORDS + 2];
-      if ((version & 1) === 1 || Atomics.load(words, 0) !== version) continue;
+      // Atomic, so that they come before the look at the version on every processor.
+      const isStill = Atomics.load(words, at) === hash[from];
+      const complete = Atomics.load(words, at + HASH_WORDS);
+      const downloaded = Atomics.load(words, at + HASH_WORDS + 1);
+      const incomplete = Atomics.load(words, at + HASH_WORDS + 2);
+      if (!isStill || (version & 1) === 1 || Atomics.load(words, 0) !== version) continue;
       entry.seeders = complete;
       entry.downloads = downloaded;
       entry.leechers = incomplete;
