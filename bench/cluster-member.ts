@@ -25,7 +25,7 @@ import { WorkerHandle } from '../src/node/worker-handle.js';
 import { AnnounceReply, ScrapeEntry } from '../src/protocol/announce.js';
 import { DigestReader } from '../src/swarm/digest.js';
 import { PeerQuery, WantFamily } from '../src/swarm/query.js';
-import { COUNTER_WORDS, ReplicationCounter } from '../src/swarm/replication-memory.js';
+import { countersOf, ReplicationCounter } from '../src/swarm/replication-memory.js';
 import { SwarmStore } from '../src/swarm/swarm-store.js';
 import { createKeyRing } from '../src/tracker/key-ring.js';
 import { createLiveSettings } from '../src/tracker/live-settings.js';
@@ -84,7 +84,7 @@ class Member {
   readonly #cluster: WorkerHandle;
   readonly #store: SwarmStore;
   readonly #digest: DigestReader;
-  readonly #counters: Int32Array;
+  readonly #counters: Float64Array;
   readonly #clock: SystemClock;
   readonly #random: Prng;
   readonly #query = new PeerQuery();
@@ -118,10 +118,7 @@ class Member {
     const replication = memory.replication;
     if (replication === undefined) throw new Error('no memory for replication');
     this.#digest = new DigestReader(replication);
-    this.#counters = new Int32Array(replication.counters).subarray(
-      THREAD * COUNTER_WORDS,
-      (THREAD + 1) * COUNTER_WORDS,
-    );
+    this.#counters = countersOf(replication, THREAD);
     this.#roles = new Uint8Array(options.peers);
     this.#query.families = WantFamily.none;
     this.#seenCount = new Array<number>(options.members).fill(0);
@@ -149,7 +146,7 @@ class Member {
   }
 
   get #changes(): number {
-    return this.#counters[ReplicationCounter.changes] >>> 0;
+    return this.#counters[ReplicationCounter.changes];
   }
 
   #feed(): void {
@@ -247,7 +244,7 @@ class Member {
   }
 
   #dropped(): number {
-    return this.#counters[ReplicationCounter.changesDropped] >>> 0;
+    return this.#counters[ReplicationCounter.changesDropped];
   }
 
   #tell(): void {

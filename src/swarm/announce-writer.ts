@@ -9,7 +9,7 @@
  */
 import { ChangeFlag } from './change-ring.js';
 import { shardNumber } from './heap.js';
-import { PeerKind, Shard, type StoreMemory, Swarm } from './layout.js';
+import { PeerKind, type StoreMemory, Swarm } from './layout.js';
 import { PeerFlag, WORDS4, WORDS6 } from './leaf.js';
 import type { PeerTable } from './peer-table.js';
 import { Outcome, PeerFamily, type PeerQuery } from './query.js';
@@ -22,7 +22,6 @@ export class AnnounceWriter {
   stamp = 0;
   readonly #table: PeerTable;
   readonly #records: Int32Array;
-  readonly #control: Int32Array;
   readonly #replication: ThreadReplication | undefined;
 
   constructor(
@@ -31,7 +30,6 @@ export class AnnounceWriter {
   ) {
     this.#table = table;
     this.#records = new Int32Array(memory.records);
-    this.#control = new Int32Array(memory.control);
     this.#replication = replication;
   }
 
@@ -100,7 +98,7 @@ export class AnnounceWriter {
     const flags = this.#flags(record, 0, query);
     const table = this.#table;
     if (!table.insert(shard, record, kind, words, query.wire, stamp, this.#seenWith(flags))) {
-      this.#control[shard + Shard.droppedFull]++;
+      table.countDropped(shard);
       if ((flags & PeerFlag.completed) !== 0) this.#records[record + Swarm.downloads]--;
       return Outcome.full;
     }
@@ -170,7 +168,10 @@ export class AnnounceWriter {
     if (query.partialSeed && !query.seeder) flags |= PeerFlag.partialSeed;
     if (query.completed && query.seeder && flags === 0) {
       flags = PeerFlag.completed;
-      this.#records[record + Swarm.downloads]++;
+      // Other nodes, or a saved store, may have told of as many as there is room for.
+      if (this.#records[record + Swarm.downloads] < 0x7fffffff) {
+        this.#records[record + Swarm.downloads]++;
+      }
     }
     return flags;
   }

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Prng, testSeed } from '../lib/prng.js';
 import { ChangeFlag, ChangeRingReader, ChangeRingWriter } from './change-ring.js';
-import { replicationTotals, reserveReplication } from './replication-memory.js';
+import {
+  countersOf,
+  ReplicationCounter,
+  replicationTotals,
+  reserveReplication,
+} from './replication-memory.js';
 
 function ring(ringRecords = 16) {
   const memory = reserveReplication({
@@ -77,6 +82,13 @@ describe('change ring', () => {
     expect(reader.dropped).toBe(dropped);
     expect(reader.length).toBe(0);
     expect(replicationTotals(memory)).toMatchObject({ changes: next, changesDropped: dropped });
+  });
+
+  it('counts on past 32 bits, which a busy thread needs within days', () => {
+    const { memory, writer } = ring();
+    countersOf(memory, 2)[ReplicationCounter.changes] = 0xffff_ffff;
+    writer.write(new Int32Array(5), 1, 0, new Uint16Array(3), 3);
+    expect(replicationTotals(memory).changes).toBe(2 ** 32);
   });
 
   it('holds as many changes as it was given room for', () => {

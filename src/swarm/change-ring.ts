@@ -22,7 +22,7 @@ import { wordsOf } from './leaf.js';
 import { PeerWord } from './peer-word.js';
 import {
   CHANGE_WORDS,
-  COUNTER_WORDS,
+  countersOf,
   ReplicationCounter,
   type ReplicationMemory,
   RING_HEAD_WORDS,
@@ -61,7 +61,7 @@ export class PeerChange extends PeerWord {
 export class ChangeRingWriter {
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
-  readonly #counters: Int32Array;
+  readonly #counters: Float64Array;
   readonly #records: number;
   #head: number;
   /** The reader's tail as last seen; it is read again when the ring looks full. */
@@ -70,7 +70,7 @@ export class ChangeRingWriter {
   constructor(memory: ReplicationMemory, thread: number) {
     this.#words = ringOf(memory, thread);
     this.#halves = new Uint16Array(memory.rings, this.#words.byteOffset, 2 * this.#words.length);
-    this.#counters = new Int32Array(memory.counters, thread * COUNTER_WORDS * 4, COUNTER_WORDS);
+    this.#counters = countersOf(memory, thread);
     this.#records = memory.ringRecords;
     this.#head = Atomics.load(this.#words, HEAD);
     this.#tail = Atomics.load(this.#words, TAIL);

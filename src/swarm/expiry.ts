@@ -3,7 +3,7 @@
  * without peers for long.
  */
 import type { BusiestSwarms } from './busiest.js';
-import { Global, Shard, Swarm } from './layout.js';
+import { Global, Swarm } from './layout.js';
 import { ageSeconds } from './peer-age.js';
 import type { SwarmStore } from './swarm-store.js';
 import { isOver, sweepLeaf } from './sweep.js';
@@ -59,9 +59,9 @@ export class Expiry implements StoreVisitor {
   swarm(): void {}
 
   leaf(shard: number, record: number, kind: number, index: number, words: number): void {
-    const { control } = this.#store;
+    const { table } = this.#store;
     const removed = sweepLeaf(this.#store, shard, record, kind, index, words, this.#isGone);
-    control[shard + Shard.expired] += removed;
+    table.countExpired(shard, removed);
   }
 
   swarmDone(shard: number, record: number): void {

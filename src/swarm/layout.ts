@@ -56,13 +56,14 @@ export const Shard = {
   lock: 0,
   /** Which thread holds the lock (0: none): names the culprit when one dies inside. */
   owner: 1,
+  /** New peers, announced here or told of by other nodes, that found the store full: a double. */
+  droppedFull: 2,
   swarms: 4,
   /** Peers by family and role; see `PeerKind`. */
   peers: 5,
   partialSeeds: 11,
-  /** New peers, announced here or told of by other nodes, that found the store full. */
-  droppedFull: 12,
-  expired: 13,
+  /** Peers that were not heard of in time: a double, since 2^32 of them come within weeks. */
+  expired: 12,
   /** Counts directories made and leaves merged, so that a walk sees that leaves moved. */
   moves: 14,
   /** First word of the heap's tables (heap.ts). */

@@ -33,6 +33,8 @@ export class PeerTable {
   readonly pool: RecordPool;
   readonly records: Int32Array;
   readonly control: Int32Array;
+  /** The same memory: a count at word `w` of it is number `w / 2` here (`Shard`). */
+  readonly counts: Float64Array;
   /** The meta words of the peer that `locate` found. */
   foundStamp = 0;
   foundSeenAndFlags = 0;
@@ -47,6 +49,7 @@ export class PeerTable {
     this.pool = new RecordPool(memory, thread);
     this.records = new Int32Array(memory.records);
     this.control = new Int32Array(memory.control);
+    this.counts = new Float64Array(memory.control);
     this.#peersMax = memory.limits.peersMax;
     this.#replication = replication;
   }
@@ -180,6 +183,16 @@ export class PeerTable {
     if (kind >= WEB_KINDS) this.#dropSide(record, 0);
     this.control[shard + Shard.peers + kind]--;
     Atomics.sub(this.control, Global.peers, 1);
+  }
+
+  /** Counts a new peer that found no room. */
+  countDropped(shard: number): void {
+    this.counts[(shard + Shard.droppedFull) >>> 1]++;
+  }
+
+  /** Counts peers that were not heard of in time. */
+  countExpired(shard: number, peers: number): void {
+    this.counts[(shard + Shard.expired) >>> 1] += peers;
   }
 
   /** First word of the set of a kind; of web kinds an empty one where the swarm has no web peers. */

@@ -14,7 +14,7 @@
 import { assert } from '../lib/assert.js';
 import { roleTag } from './digest-hash.js';
 import { shardNumber } from './heap.js';
-import { Shard, Swarm } from './layout.js';
+import { Swarm } from './layout.js';
 import { PeerFlag, wordsOf } from './leaf.js';
 import { ageSeconds, PEER_LIFE_SECONDS_MAX } from './peer-age.js';
 import type { PeerTable } from './peer-table.js';
@@ -186,16 +186,15 @@ export class Replica {
       this.buriedOrigin = tombstones.origin;
       return Applied.buried;
     }
-    const { control } = this.#store;
     if (!this.#needRecord()) {
       if (this.#record === REFUSED) return Applied.denied;
-      control[this.#shard + Shard.droppedFull]++;
+      this.#table.countDropped(this.#shard);
       return Applied.full;
     }
     const meta = this.#seenAndFlags(word, kind);
     const { stamp, wire } = word;
     if (!this.#table.insert(this.#shard, this.#record, kind, words, wire, stamp, meta)) {
-      control[this.#shard + Shard.droppedFull]++;
+      this.#table.countDropped(this.#shard);
       return Applied.full;
     }
     if (wasBuried) tombstones.removeFound();

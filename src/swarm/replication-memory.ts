@@ -3,7 +3,7 @@
  * the other trackers, digests to compare with theirs, and stops that must not be undone.
  *
  * ```
- * counters     Int32Array   [ thread 0: 16 words ][ thread 1 ] ...           see ReplicationCounter
+ * counters     Float64Array [ thread 0: 8 doubles ][ thread 1 ] ...         see ReplicationCounter
  * cells        Int32Array   [ thread 0: 2 x 4096 x (low, high) ][ thread 1 ] ... digest.ts
  * rings        Int32Array   [ thread 0: 48 words + records ][ thread 1 ] ... change-ring.ts
  * tombstones   Int32Array   [ shard 0: sets of 8 x 4 words ][ shard 1 ] ...  tombstones.ts
@@ -63,10 +63,13 @@ export interface ReplicationOptions {
   readonly alignsExpiry?: boolean;
 }
 
-/** Words of one thread's counters: a cache line, so that threads do not disturb each other. */
-export const COUNTER_WORDS = 16;
+/**
+ * One thread's counters, doubles: 2^32 changes come within days. A cache line, so that threads do not
+ * disturb each other.
+ */
+const COUNTERS = 8;
 
-/** Offsets in a thread's counters. Each grows only, modulo 2^32. */
+/** Offsets in a thread's counters. Each grows only. */
 export const ReplicationCounter = {
   /** Changes put into the ring. */
   changes: 0,
@@ -109,7 +112,7 @@ export function reserveReplication(options: ReplicationOptions): ReplicationMemo
     remoteTtlSeconds: Math.min(PEER_LIFE_SECONDS_MAX, peerTtlSeconds + options.remoteExtraSeconds),
     alignsExpiry: options.alignsExpiry ?? false,
     digestKey: Int32Array.from({ length: 4 }, (_, i) => key.getInt32(4 * i, true)),
-    counters: new SharedArrayBuffer((1 + threads) * COUNTER_WORDS * 4),
+    counters: new SharedArrayBuffer((1 + threads) * COUNTERS * 8),
     cells: new SharedArrayBuffer((1 + threads) * 2 * CELLS * CELL_WORDS * 4),
     rings: new SharedArrayBuffer((1 + threads) * ringWords(ringRecords) * 4),
     tombstones: new SharedArrayBuffer(tombstoneWords * 4),
@@ -121,16 +124,21 @@ export function ringWords(ringRecords: number): number {
   return RING_HEAD_WORDS + ringRecords * CHANGE_WORDS;
 }
 
+/** The counters of a thread (`ReplicationCounter`), which alone writes them. */
+export function countersOf(memory: ReplicationMemory, thread: number): Float64Array {
+  return new Float64Array(memory.counters, thread * COUNTERS * 8, COUNTERS);
+}
+
 /** The counters of all threads added up, for people and metrics. */
 export function replicationTotals(
   memory: ReplicationMemory,
 ): Record<ReplicationCounterName, number> {
-  const words = new Int32Array(memory.counters);
+  const counters = new Float64Array(memory.counters);
   const names = Object.keys(ReplicationCounter) as ReplicationCounterName[];
   const total = (name: ReplicationCounterName): number => {
     let sum = 0;
     for (let thread = 1; thread <= memory.threads; thread++) {
-      sum += words[thread * COUNTER_WORDS + ReplicationCounter[name]] >>> 0;
+      sum += counters[thread * COUNTERS + ReplicationCounter[name]];
     }
     return sum;
   };

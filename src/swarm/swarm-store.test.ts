@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Prng, testSeed } from '../lib/prng.js';
 import { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Expiry } from './expiry.js';
-import { Global, reserveStore, type StoreLimits } from './layout.js';
+import { shardBase } from './heap.js';
+import { Global, reserveStore, Shard, type StoreLimits, Swarm } from './layout.js';
 import { NaiveStore, peerKey } from './naive-store.js';
 import { Outcome, PeerFamily, PeerQuery } from './query.js';
 import { SwarmStore } from './swarm-store.js';
@@ -199,6 +200,32 @@ describe('swarm store', () => {
   function setHost(query: PeerQuery, host: number): void {
     query.wireBytes.set([10, host >>> 16, host >>> 8, host, 0x1a, 0xe1], 0);
   }
+
+  it('counts on past 32 bits: a full store under load gets there within a day', () => {
+    const { store, query, reply } = small(1);
+    setHost(query, 1);
+    store.announce(query, reply);
+    store.setTime(2_000, 0);
+    const expiry = new Expiry(store, { peerTtlSeconds: 100, emptySwarmSeconds: 0 });
+    const shard = shardBase(store.index.shardOf(store.index.hash(query.infoHash, 0)));
+    store.table.counts[(shard + Shard.droppedFull) / 2] = 0xffff_ffff;
+    store.table.countExpired(shard, 0xffff_ffff);
+    setHost(query, 2);
+    store.announce(query, reply);
+    expireAll(expiry, store);
+    expect(storeTotals(store)).toMatchObject({ droppedFull: 2 ** 32, expired: 2 ** 32, peers: 0 });
+  });
+
+  it('has no more downloads than a signed integer', () => {
+    const { store, query, reply } = small();
+    query.seeder = true;
+    store.announce(query, reply);
+    const record = store.index.find(store.index.hash(query.infoHash, 0), query.infoHash, 0);
+    store.records[record + Swarm.downloads] = 0x7fff_ffff;
+    query.completed = true;
+    store.announce(query, reply);
+    expect(reply.downloads).toBe(0x7fff_ffff);
+  });
 
   it('tells every peer about as often as any other', () => {
     const { store, query, reply } = small();

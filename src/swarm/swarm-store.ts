@@ -127,7 +127,7 @@ export class SwarmStore {
       if (record < 0) {
         if (record === REFUSED) outcome = Outcome.denied;
         else if (!query.stopped) {
-          this.control[shard + Shard.droppedFull]++;
+          this.table.countDropped(shard);
           outcome = Outcome.full;
         }
         this.unlockShard(shard);

@@ -7,7 +7,7 @@ import { ChangeRingWriter } from './change-ring.js';
 import { DigestWriter } from './digest.js';
 import { DigestHash, PEER_TAG } from './digest-hash.js';
 import { Global } from './layout.js';
-import { COUNTER_WORDS, type ReplicationMemory } from './replication-memory.js';
+import { countersOf, type ReplicationMemory } from './replication-memory.js';
 import { StopBudget } from './stop-budget.js';
 import { Tombstones } from './tombstones.js';
 
@@ -21,7 +21,7 @@ export class ThreadReplication {
   readonly changes: ChangeRingWriter;
   readonly stopBudget: StopBudget;
   /** This thread's counters (ReplicationCounter). */
-  readonly counters: Int32Array;
+  readonly counters: Float64Array;
   readonly #control: Int32Array;
 
   /** `hashKeys`: the two words of the store's own hash key. `control`: the store's. */
@@ -38,7 +38,7 @@ export class ThreadReplication {
     this.tombstones = new Tombstones(memory, thread, control);
     this.changes = new ChangeRingWriter(memory, thread);
     this.stopBudget = new StopBudget(hashKeys);
-    this.counters = new Int32Array(memory.counters, thread * COUNTER_WORDS * 4, COUNTER_WORDS);
+    this.counters = countersOf(memory, thread);
   }
 
   /** Seconds that a peer lives now which this node heard itself. */

@@ -17,7 +17,7 @@
 import { CONTROL_WORDS, Global } from './layout.js';
 import { ageSeconds } from './peer-age.js';
 import {
-  COUNTER_WORDS,
+  countersOf,
   ReplicationCounter,
   type ReplicationMemory,
   TOMBSTONE_WAYS,
@@ -34,7 +34,7 @@ export class Tombstones {
   origin = 0;
   #found = -1;
   readonly #words: Int32Array;
-  readonly #counters: Int32Array;
+  readonly #counters: Float64Array;
   readonly #setsPerShard: number;
   readonly #configuredSeconds: number;
   readonly #control: Int32Array;
@@ -46,7 +46,7 @@ export class Tombstones {
     control: Int32Array = new Int32Array(CONTROL_WORDS),
   ) {
     this.#words = new Int32Array(memory.tombstones);
-    this.#counters = new Int32Array(memory.counters, thread * COUNTER_WORDS * 4, COUNTER_WORDS);
+    this.#counters = countersOf(memory, thread);
     this.#setsPerShard = memory.tombstoneSetsPerShard;
     this.#configuredSeconds = memory.remoteTtlSeconds;
     this.#control = control;

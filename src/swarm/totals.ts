@@ -21,6 +21,7 @@ export interface StoreTotals {
 
 export function storeTotals(store: SwarmStore): StoreTotals {
   const { control, limits } = store;
+  const { counts } = store.table;
   const kinds = new Array<number>(PEER_KINDS).fill(0);
   const sum = { partialSeeds: 0, swarms: 0, droppedFull: 0, expired: 0 };
   for (let shard = 0; shard < limits.shards; shard++) {
@@ -28,8 +29,8 @@ export function storeTotals(store: SwarmStore): StoreTotals {
     for (let kind = 0; kind < PEER_KINDS; kind++) kinds[kind] += control[base + Shard.peers + kind];
     sum.partialSeeds += control[base + Shard.partialSeeds];
     sum.swarms += control[base + Shard.swarms];
-    sum.droppedFull += control[base + Shard.droppedFull] >>> 0;
-    sum.expired += control[base + Shard.expired] >>> 0;
+    sum.droppedFull += counts[(base + Shard.droppedFull) >>> 1];
+    sum.expired += counts[(base + Shard.expired) >>> 1];
   }
   const seeders = kinds[PeerKind.seeders4] + kinds[PeerKind.seeders6] + kinds[PeerKind.seedersWeb];
   const leechers =
