@@ -25,6 +25,7 @@ import {
 } from '../../src/swarm/replication-memory.js';
 import { loadSnapshot } from '../../src/swarm/snapshot-reader.js';
 import { saveSnapshot } from '../../src/swarm/snapshot-writer.js';
+import { auditStore } from '../../src/swarm/store-audit.testing.js';
 import { SwarmStore } from '../../src/swarm/swarm-store.js';
 import { storeTotals } from '../../src/swarm/totals.js';
 import type { HammerReport, HammerTask } from '../support/hammer-worker.js';
@@ -132,6 +133,7 @@ describe('one store under several threads', () => {
     while (twin.listen() > 0);
     checkTotals(twin.store, reports);
     expect(twin.downloads).toBe(reports.reduce((sum, report) => sum + report.completed, 0));
+    auditStore(store, memory);
     checkDigest(store, memory.replication);
     checkDigest(twin.store, twin.memory.replication);
     const roots = [memory, twin.memory].map((each) => new DigestReader(each.replication).root());

@@ -21,6 +21,7 @@ import { OriginRemoval } from '../../src/swarm/origin-removal.js';
 import type { PeerWord } from '../../src/swarm/peer-word.js';
 import { CELL_WORDS, CELLS, reserveReplication } from '../../src/swarm/replication-memory.js';
 import { saveSnapshot } from '../../src/swarm/snapshot-writer.js';
+import { auditStore } from '../../src/swarm/store-audit.testing.js';
 import { SwarmStore } from '../../src/swarm/swarm-store.js';
 import { storeTotals } from '../../src/swarm/totals.js';
 import { setTurmoilTime, TURMOIL_NET, type TurmoilTask } from '../support/turmoil-worker.js';
@@ -185,7 +186,9 @@ describe('a store that everybody changes at once', () => {
         expect(keeper.changes).toBeGreaterThan(0);
         store.setTime(store.seconds - 3_000, 0);
         checkBooks(store, digest);
+        auditStore(store, memory);
         keeper.empty();
+        auditStore(store, memory);
         expect(storeTotals(store)).toMatchObject({ peers: 0, swarms: 0, partialSeeds: 0 });
         expect(store.control[Global.swarms], 'records').toBe(0);
         expect(digest.root()).toBe('0000000000000000');
