@@ -52,6 +52,8 @@ export const IPV6_PKTINFO = 50;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+/** More follows: what does not fill a segment waits for it, or for the end of the stream. */
+export const MSG_MORE = 0x8000;
 
 export const SHUT_WR = 1;
 

@@ -91,6 +91,20 @@ class Client {
   }
 }
 
+type Call = (...args: number[]) => number;
+
+/** The system with one call replaced, by what `replace` makes of it. */
+function systemWith(replaced: keyof Sys, replace: (call: Call) => Call): Sys {
+  return new Proxy(sys, {
+    get: (target, name: keyof Sys) => {
+      const value = target[name];
+      if (typeof value !== 'function') return value;
+      const call = value.bind(target) as Call;
+      return name === replaced ? replace(call) : call;
+    },
+  });
+}
+
 /** A frontend without a loop: the test says what is ready. */
 function fixture(connectionsMax = 4, system: Sys = sys) {
   let listener = -1;
@@ -222,18 +236,44 @@ describe('a tracker that drains', () => {
   });
 });
 
+describe('the last reply of a connection', () => {
+  it('leaves with its end, as one packet', () => {
+    let asker: Client | undefined;
+    const before: string[][] = [];
+    const system = systemWith('shutdown', (call) => (fd, how) => {
+      before.push(asker?.replies() ?? []);
+      return call(fd, how);
+    });
+    const { handler, turn, client } = fixture(4, system);
+    handler.draining = true;
+    asker = client();
+    asker.send('Pa.');
+    turn(0, LISTENER);
+    expect(before).toEqual([[]]);
+    expect(asker.replies()).toEqual(['a', 'end']);
+  });
+
+  it('leaves although more comes before the connection is closed', () => {
+    let asker: Client | undefined;
+    const system = systemWith('send', (call) => (...args) => {
+      const sent = call(...args);
+      asker?.send('more');
+      return sent;
+    });
+    const { http, handler, turn, client } = fixture(4, system);
+    handler.draining = true;
+    asker = client();
+    asker.send('Pa.');
+    turn(0, LISTENER);
+    expect(asker.replies()).toEqual(['a', 'end']);
+    expect(http.connections).toBe(0);
+  });
+});
+
 describe('a listener', () => {
   it('is left alone until the next tick when there are no descriptors', () => {
     const results = [-EMFILE];
-    const system = new Proxy(sys, {
-      get: (target, name: keyof Sys) => {
-        const value = target[name];
-        if (typeof value !== 'function') return value;
-        const call = value.bind(target) as (...args: unknown[]) => number;
-        if (name !== 'accept4') return call;
-        return (...args: unknown[]) => results.shift() ?? call(...args);
-      },
-    });
+    const system = systemWith('accept4', (call) => (...args) => results.shift() ?? call(...args));
     const { http, turn, listened, client } = fixture(4, system);
     const waiting = client();
     waiting.send('Pa.');

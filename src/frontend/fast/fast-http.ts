@@ -17,6 +17,7 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  MSG_MORE,
   MSG_NOSIGNAL,
   SHUT_WR,
 } from '../../sys/linux.js';
@@ -143,7 +144,8 @@ export class FastHttp implements Watcher {
       if (waitedMs < this.#patienceMs(phase)) continue;
       if (phase === Phase.partial) {
         this.#counters.count(FrontendCounter.httpTimeouts);
-        this.#refuse(slot, 408);
+        slots.closing[slot] = 1;
+        this.#send(slot, this.#replies.refuse(408, 0, false));
         continue;
       }
       if (phase === Phase.fresh) this.#counters.count(FrontendCounter.httpTimeouts);
@@ -339,7 +341,9 @@ export class FastHttp implements Watcher {
     const slots = this.#slots;
     const { start, address, bytes } = this.#replies;
     const length = end - start;
-    let sent = this.#sys.send(slots.fd[slot], address + start, length, MSG_NOSIGNAL);
+    // The last reply leaves with the end of the connection, as one packet.
+    const flags = slots.closing[slot] === 0 ? MSG_NOSIGNAL : MSG_NOSIGNAL | MSG_MORE;
+    let sent = this.#sys.send(slots.fd[slot], address + start, length, flags);
     if (sent === -EAGAIN) sent = 0;
     if (sent < 0) {
       this.#close(slot);
@@ -390,13 +394,14 @@ export class FastHttp implements Watcher {
   /** All is sent: ends the connection, or lingers when more came than was answered. */
   #finish(slot: number): boolean {
     const slots = this.#slots;
+    // The last reply leaves now. A close by itself would drop it where more has come meanwhile.
+    this.#sys.shutdown(slots.fd[slot], SHUT_WR);
     if (slots.lingers[slot] === 0) {
       this.#close(slot);
       return false;
     }
     slots.phase[slot] = Phase.lingering;
     slots.sinceMs[slot] = this.#nowMs;
-    this.#sys.shutdown(slots.fd[slot], SHUT_WR);
     return this.#watchFor(slot, EPOLLIN);
   }
 
@@ -456,11 +461,6 @@ export class FastHttp implements Watcher {
     );
     if (!taken) this.#sys.close(fd);
     this.#release(slot);
-  }
-
-  #refuse(slot: number, status: number): void {
-    this.#slots.closing[slot] = 1;
-    this.#send(slot, this.#replies.refuse(status, 0, false));
   }
 
   /** The bound is one for all workers: the system does not deal connections out evenly. */
