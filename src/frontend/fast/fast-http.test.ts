@@ -273,7 +273,12 @@ describe('the last reply of a connection', () => {
 describe('a listener', () => {
   it('is left alone until the next tick when there are no descriptors', () => {
     const results = [-EMFILE];
-    const system = systemWith('accept4', (call) => (...args) => results.shift() ?? call(...args));
+    const system = systemWith(
+      'accept4',
+      (call) =>
+        (...args) =>
+          results.shift() ?? call(...args),
+    );
     const { http, turn, listened, client } = fixture(4, system);
     const waiting = client();
     waiting.send('Pa.');
