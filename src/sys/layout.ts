@@ -85,6 +85,9 @@ export const EPOLL_EVENT_LAYOUTS: Readonly<Record<string, EpollEventLayout>> = {
   arm64: { bytes: 16, data: 8 },
 };
 
+/** In tcp_info: segments without an answer; of a listener, connections that wait to be accepted. */
+export const TCP_INFO_UNACKED = 24;
+
 export const RLIMIT_BYTES = 16;
 export const LINGER_BYTES = 8;
 /** 1,024 processors, as glibc's cpu_set_t. */

@@ -37,6 +37,7 @@ export const UDP_SEGMENT = 103;
 /** Options of level IPPROTO_TCP. */
 export const TCP_NODELAY = 1;
 export const TCP_DEFER_ACCEPT = 9;
+export const TCP_INFO = 11;
 export const TCP_CONGESTION = 13;
 
 /** Options of level IPPROTO_IP, and the type of their control message. */

@@ -6,6 +6,7 @@ import { EAGAIN, EPOLLIN, EPOLLOUT, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from '
 import { PinnedMemory } from './pinned-memory.js';
 import {
   acceptConnection,
+  countWaiting,
   openTcpConnection,
   openTcpListener,
   openUdpSocket,
@@ -105,7 +106,9 @@ describe.each([4, 6] as const)('sockets of IPv%d', (family) => {
     closers.push(() => client.destroy());
     await new Promise((resolve) => client.once('connect', resolve));
     waitFor(listener, EPOLLIN);
+    expect(countWaiting(sys, listener)).toBe(1);
     const fd = kept(acceptConnection(sys, listener, source));
+    expect(countWaiting(sys, listener)).toBe(0);
     const from = new Endpoint();
     source.read(from);
     expect(from.family).toBe(family);

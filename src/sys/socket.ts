@@ -1,6 +1,6 @@
 /** Sockets as our loops want them: non-blocking, closed on exec, each family by itself. */
 import type { Endpoint } from '../lib/endpoint.js';
-import { LINGER_BYTES } from './layout.js';
+import { LINGER_BYTES, TCP_INFO_UNACKED } from './layout.js';
 import {
   AF_INET,
   AF_INET6,
@@ -26,6 +26,7 @@ import {
   SOL_SOCKET,
   TCP_CONGESTION,
   TCP_DEFER_ACCEPT,
+  TCP_INFO,
   TCP_NODELAY,
 } from './linux.js';
 import { PinnedMemory } from './pinned-memory.js';
@@ -154,6 +155,11 @@ export function openTcpListener(sys: Sys, options: TcpListenerOptions): number {
 export function acceptConnection(sys: Sys, fd: number, source: SocketAddress): number {
   const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
   return sys.accept4(fd, source.address, source.lengthAddress(), flags);
+}
+
+/** Connections that wait to be accepted; 0 or a negative errno where the system does not tell. */
+export function countWaiting(sys: Sys, fd: number): number {
+  return sys.getOption(fd, IPPROTO_TCP, TCP_INFO, TCP_INFO_UNACKED);
 }
 
 export interface ConnectOptions {

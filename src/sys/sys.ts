@@ -12,6 +12,9 @@ import type { EpollEventLayout } from './layout.js';
 import type { Libc } from './libc.js';
 import { PinnedMemory } from './pinned-memory.js';
 
+/** Where in the scratch the length of an option stands, behind its value. */
+const OPTION_LENGTH = 60;
+
 export class Sys {
   readonly #libc: Libc;
   readonly #scratch: PinnedMemory;
@@ -76,13 +79,13 @@ export class Sys {
     return this.setsockopt(fd, level, name, this.#scratch.address, 4);
   }
 
-  /** Reads an option whose value is an int of 0 or more. */
-  getOption(fd: number, level: number, name: number): number {
+  /** Reads an int of 0 or more, `at` bytes into the value of an option (a multiple of 4, to 56). */
+  getOption(fd: number, level: number, name: number, at = 0): number {
     const { words, address } = this.#scratch;
-    words[0] = 0;
-    words[1] = 4;
-    const result = this.#libc.getsockopt(fd, level, name, address, address + 4);
-    return result < 0 ? -this.#libc.errno() : words[0];
+    words[at >>> 2] = 0;
+    words[OPTION_LENGTH >>> 2] = at + 4;
+    const result = this.#libc.getsockopt(fd, level, name, address, address + OPTION_LENGTH);
+    return result < 0 ? -this.#libc.errno() : words[at >>> 2];
   }
 
   // Sockets: data.

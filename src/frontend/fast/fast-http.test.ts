@@ -94,8 +94,8 @@ class Client {
 type Call = (...args: number[]) => number;
 
 /** The system with one call replaced, by what `replace` makes of it. */
-function systemWith(replaced: keyof Sys, replace: (call: Call) => Call): Sys {
-  return new Proxy(sys, {
+function systemWith(replaced: keyof Sys, replace: (call: Call) => Call, system = sys): Sys {
+  return new Proxy(system, {
     get: (target, name: keyof Sys) => {
       const value = target[name];
       if (typeof value !== 'function') return value;
@@ -271,6 +271,23 @@ describe('the last reply of a connection', () => {
 });
 
 describe('a listener', () => {
+  it.each([
+    ['is asked for as many as wait', (call: Call): Call => call, 0],
+    ['is asked until nobody waits where the system tells no number', () => () => 0, 1],
+  ])('%s', (_, told, emptyHanded) => {
+    let asked = 0;
+    const counting = systemWith('accept4', (call) => (...args) => {
+      asked++;
+      return call(...args);
+    });
+    const { http, turn, client } = fixture(4, systemWith('getOption', told, counting));
+    client();
+    client();
+    turn(0, LISTENER);
+    expect(http.connections).toBeGreaterThan(0);
+    expect(asked - http.connections).toBe(emptyHanded);
+  });
+
   it('is left alone until the next tick when there are no descriptors', () => {
     const results = [-EMFILE];
     const system = systemWith(

@@ -184,8 +184,9 @@ export class FastHttp implements Watcher {
   #accept(listener: number): void {
     const slots = this.#slots;
     const accepted = this.#accepted;
+    const waiting = this.#listeners.waiting(listener, ACCEPTS_PER_TURN);
     let count = 0;
-    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (let i = 0; i < waiting; i++) {
       const slot = this.#acceptOne(listener);
       if (slot === NONE_WAITS) break;
       if (slot >= 0) accepted[count++] = slot;

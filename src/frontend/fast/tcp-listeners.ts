@@ -1,6 +1,6 @@
 /** The listening sockets of a fast HTTP frontend: their numbers in the loop begin at 0. */
 import { EPOLLIN } from '../../sys/linux.js';
-import { openTcpListener } from '../../sys/socket.js';
+import { countWaiting, openTcpListener } from '../../sys/socket.js';
 import type { Sys } from '../../sys/sys.js';
 import { check } from '../../sys/sys-error.js';
 import type { FastHttpOptions } from './fast-http-options.js';
@@ -40,6 +40,15 @@ export class TcpListeners {
       this.fds.push(fd);
       check(this.#loop.watch(this.#watcher, fd, EPOLLIN, this.fds.length - 1), 'epoll_ctl');
     }
+  }
+
+  /**
+   * How many to accept, `max` at most. To ask costs an eighth of an accept that finds nobody, which
+   * makes a socket and a file first (docs/adr/0008).
+   */
+  waiting(fd: number, max: number): number {
+    const count = countWaiting(this.#sys, fd);
+    return count > 0 ? Math.min(count, max) : max;
   }
 
   /**
