@@ -26,7 +26,6 @@ export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 /** Like SO_RCVBUF, past the system's bound; only for those who may administrate the network. */
 export const SO_RCVBUFFORCE = 33;
-export const SO_BUSY_POLL = 46;
 
 /**
  * Option of level IPPROTO_UDP, and the type of a control message with 16 bits: the length at which a
@@ -36,7 +35,6 @@ export const UDP_SEGMENT = 103;
 
 /** Options of level IPPROTO_TCP. */
 export const TCP_NODELAY = 1;
-export const TCP_DEFER_ACCEPT = 9;
 export const TCP_INFO = 11;
 export const TCP_CONGESTION = 13;
 

@@ -169,22 +169,18 @@ describe('options of sockets', () => {
         local: endpointOf('127.0.0.1'),
         receiveBufferBytes: 1 << 20,
         reuseAddress: true,
-        busyPollMicroseconds: 50,
       }),
     );
   });
 
-  it('wait for first bytes where asked, and can close with a reset', async () => {
+  it('can close with a reset', async () => {
     const local = endpointOf('127.0.0.1');
-    const listener = kept(openTcpListener(sys, { local, backlog: 8, deferAcceptSeconds: 5 }));
+    const listener = kept(openTcpListener(sys, { local, backlog: 8 }));
     const client = connect({ host: '127.0.0.1', port: boundTo(listener).port });
     closers.push(() => client.destroy());
     await new Promise((resolve) => client.once('connect', resolve));
-    const source = new SocketAddress(sys);
-    expect(acceptConnection(sys, listener, source)).toBe(-EAGAIN);
-    client.write('x');
     waitFor(listener, EPOLLIN);
-    const fd = acceptConnection(sys, listener, source);
+    const fd = acceptConnection(sys, listener, new SocketAddress(sys));
     const failed = new Promise<NodeJS.ErrnoException>((resolve) => client.once('error', resolve));
     client.resume();
     expect(setResetOnClose(sys, fd, new PinnedMemory(sys, 8))).toBe(0);

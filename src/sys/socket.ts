@@ -12,7 +12,6 @@ import {
   IPPROTO_TCP,
   IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
-  SO_BUSY_POLL,
   SO_ERROR,
   SO_LINGER,
   SO_RCVBUF,
@@ -25,7 +24,6 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   TCP_CONGESTION,
-  TCP_DEFER_ACCEPT,
   TCP_INFO,
   TCP_NODELAY,
 } from './linux.js';
@@ -50,15 +48,11 @@ export interface UdpSocketOptions extends BindOptions {
   readonly receiveBufferBytes?: number;
   /** Has each packet tell the address that it was sent to, for replies from that one. */
   readonly packetInfo?: boolean;
-  /** Polls the device for this long before sleeping (SO_BUSY_POLL). */
-  readonly busyPollMicroseconds?: number;
 }
 
 export interface TcpListenerOptions extends BindOptions {
   /** Connections that may wait to be accepted; the system has a bound of its own. */
   readonly backlog: number;
-  /** Wakes the listener when the first bytes are there, or after this time (TCP_DEFER_ACCEPT). */
-  readonly deferAcceptSeconds?: number;
   /**
    * Asks for Reno instead of what the system uses (TCP_CONGESTION), for replies that fit the first
    * window anyway: BBR sets a timer for each of them.
@@ -104,10 +98,8 @@ export function openUdpSocket(sys: Sys, options: UdpSocketOptions): number {
       if (isV6) setFlag(sys, fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
       else setFlag(sys, fd, IPPROTO_IP, IP_PKTINFO);
     }
-    const { receiveBufferBytes = 0, busyPollMicroseconds = 0 } = options;
+    const { receiveBufferBytes = 0 } = options;
     if (receiveBufferBytes > 0) setReceiveBuffer(sys, fd, receiveBufferBytes);
-    // Busy polling needs rights above a default of the system's: it is a wish.
-    if (busyPollMicroseconds > 0) sys.setOption(fd, SOL_SOCKET, SO_BUSY_POLL, busyPollMicroseconds);
     bindTo(sys, fd, options);
   });
 }
@@ -137,10 +129,6 @@ export function openTcpListener(sys: Sys, options: TcpListenerOptions): number {
     if (options.reusePort) setFlag(sys, fd, SOL_SOCKET, SO_REUSEPORT);
     // Accepted connections inherit it.
     setFlag(sys, fd, IPPROTO_TCP, TCP_NODELAY);
-    const { deferAcceptSeconds = 0 } = options;
-    if (deferAcceptSeconds > 0) {
-      setFlag(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, deferAcceptSeconds);
-    }
     // A wish: a system may have been built without it. Accepted connections inherit it as well.
     if (options.plainCongestionControl) setCongestionControl(sys, fd, 'reno');
     bindTo(sys, fd, options);
