@@ -73,7 +73,7 @@ describe('trackerbt config schema', () => {
     const schema = JSON.parse(run(['schema']).stdout);
     expect(schema).toMatchObject({
       $schema: 'https://json-schema.org/draft/2020-12/schema',
-      type: 'object',
+      type: ['object', 'null'],
       additionalProperties: false,
       patternProperties: { '^//': {} },
     });
@@ -87,6 +87,8 @@ describe('trackerbt config schema', () => {
       maximum: 450_000_000,
     });
     expect(http.additionalProperties).toBe(false);
+    // What loads must fit: a section in YAML whose lines are all comments is null.
+    expect(http.type).toEqual(['object', 'null']);
     expect(http.properties.listen.anyOf).toEqual([
       { type: 'array', items: { type: 'string' }, maxItems: 256 },
       { const: 'off' },

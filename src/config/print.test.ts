@@ -42,6 +42,8 @@ const line = (min: number, max: number) =>
         '%',
         '\\n',
         '//',
+        '---',
+        '...',
       ),
     )
     .map((text) => text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\uFEFF\uFFFE\uFFFF]/gu, '').trim())

@@ -3,7 +3,6 @@
  * stand its meaning, its default and its name in the environment.
  */
 import { type Leaf, ROOT, type Section, valueAt as storedAt } from './catalogue.js';
-import { yamlLibrary } from './file-libraries.js';
 import type { Config } from './schema.js';
 import { XML_ROOT } from './xml.js';
 
@@ -72,10 +71,14 @@ function yamlLines(config: Config): string[] {
   return lines;
 }
 
+/** What some reader of YAML, also an older one, takes for something other than a text. */
+const YAML_WORD = /^(?:null|true|false|on|off|yes|no|y|n)$/;
+
+/** A text stands in quotes, as in JSON, unless it begins as a word or a path and goes on plainly. */
 function yamlScalar(value: unknown): string {
-  // Older readers of YAML take these words for false and true.
-  if (typeof value === 'string' && /^(?:on|off|yes|no|y|n)$/i.test(value)) return `"${value}"`;
-  return yamlLibrary().stringify(value, { lineWidth: 0 }).trimEnd();
+  if (typeof value !== 'string') return String(value);
+  const isPlain = /^(?:\.{0,2}\/)?[a-z][a-z0-9./_-]*$/.test(value) && !YAML_WORD.test(value);
+  return isPlain ? value : JSON.stringify(value);
 }
 
 function xmlLines(config: Config): string[] {

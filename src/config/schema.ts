@@ -432,8 +432,12 @@ export function configJsonSchema(): Record<string, unknown> {
   const schema = z.toJSONSchema(configSchema, {
     io: 'input',
     override: ({ zodSchema, jsonSchema }) => {
-      // Members whose name starts with two slashes are comments.
-      if (jsonSchema.type === 'object') jsonSchema.patternProperties = { '^//': {} };
+      if (jsonSchema.type === 'object') {
+        // Members whose name starts with two slashes are comments.
+        jsonSchema.patternProperties = { '^//': {} };
+        // In YAML, a section whose every line is commented out.
+        (jsonSchema as { type?: unknown }).type = ['object', 'null'];
+      }
       if (leaves.expectations.get(zodSchema)?.offMeansEmpty) {
         const { type, items, maxItems } = jsonSchema;
         delete jsonSchema.type;

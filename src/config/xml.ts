@@ -10,17 +10,29 @@
  *     <proxyProtocol>false</proxyProtocol>
  * ```
  *
- * A document type, entities beyond the five predefined ones, processing instructions, CDATA and
- * attributes are refused before anything is parsed.
+ * Elements, texts, comments, the five predefined entities and numbers of characters are all there is.
+ * A document type, other entities, processing instructions, CDATA and attributes are refused.
  */
+import { createRequire } from 'node:module';
 import { ROOT, type Section } from './catalogue.js';
-import { xmlLibrary } from './file-libraries.js';
 import { describeValue } from './problem.js';
 import { SyntaxProblem } from './syntax.js';
 import { TREE_DEPTH_MAX, type Tree, type TreeMap } from './tree.js';
 
 /** Name of the root element. */
 export const XML_ROOT = 'trackerbt';
+
+/**
+ * The library, loaded when the first file in XML is read: a tracker that is configured by flags needs
+ * it not.
+ */
+let library: typeof import('sax') | undefined;
+const require = createRequire(import.meta.url);
+
+function saxLibrary(): typeof import('sax') {
+  library ??= require('sax') as typeof import('sax');
+  return library;
+}
 
 /** Told of each setting that is written wrongly in a file that is well-formed. */
 export type XmlReport = (path: string, message: string) => void;
@@ -30,130 +42,94 @@ export type XmlReport = (path: string, message: string) => void;
  * not well-formed.
  */
 export function parseXml(text: string, report: XmlReport): Tree {
-  refuseForbidden(text);
-  const verdict = xmlLibrary().XMLValidator.validate(text);
-  if (verdict !== true) {
-    const { line, col, msg } = verdict.err;
-    throw new SyntaxProblem(`line ${line}, column ${col}: ${msg}`);
-  }
-  const roots = parseNodes(text).filter((node) => nameOf(node) !== TEXT);
-  if (roots.length !== 1 || nameOf(roots[0]) !== XML_ROOT) {
-    throw new SyntaxProblem(`the file must hold one element <${XML_ROOT}>`);
-  }
-  return readSection(childrenOf(roots[0]), ROOT, report);
+  return readSection(parseRoot(text), ROOT, report);
 }
 
-const DECLARATION = /^<\?xml[ \t\r\n][^<>?]*\?>/;
-const TAG = /<(?:[A-Za-z][A-Za-z0-9_.-]*[ \t\r\n]*\/?|\/[A-Za-z][A-Za-z0-9_.-]*[ \t\r\n]*)>/y;
-const ENTITY = /&(?:lt|gt|amp|quot|apos);/y;
-
-/**
- * Walks the text from mark to mark. The parser behind it never sees what is refused here, and no
- * tag whose spelling it and the validator could read differently.
- */
-function refuseForbidden(text: string): void {
-  let at = 0;
-  const declaration = DECLARATION.exec(text)?.[0] ?? '';
-  const encoding = /encoding[ \t\r\n]*=[ \t\r\n]*["']([^"']*)["']/.exec(declaration)?.[1];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'utf-8') {
-    throw SyntaxProblem.at(text, 0, 'the encoding must be UTF-8');
-  }
-  const mark = /[<&]/g;
-  mark.lastIndex = declaration.length;
-  for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
-    at = match.index;
-    if (text.startsWith('<!--', at)) {
-      const end = text.indexOf('-->', at + 4);
-      if (end < 0) throw SyntaxProblem.at(text, at, 'this comment does not end');
-      mark.lastIndex = end + 3;
-    } else {
-      const allowed = match[0] === '<' ? TAG : ENTITY;
-      allowed.lastIndex = at;
-      if (!allowed.test(text)) throw SyntaxProblem.at(text, at, forbiddenMessage(text, at));
-      mark.lastIndex = allowed.lastIndex;
-    }
-  }
+interface Element {
+  readonly name: string;
+  /** Where it begins in the file. */
+  readonly at: number;
+  readonly children: Element[];
+  /** All text that stands in it and in none of its children, entities replaced. */
+  text: string;
 }
 
-function forbiddenMessage(text: string, at: number): string {
-  const start = text.slice(at, at + 9);
-  if (start.startsWith('&')) {
-    return 'only the entities &lt; &gt; &amp; &quot; and &apos; are accepted';
-  }
-  if (start.startsWith('<?')) return 'processing instructions are not accepted';
-  if (start === '<![CDATA[') return 'CDATA is not accepted; write &lt; and &amp; instead';
-  if (start.startsWith('<!')) return 'a document type (DTD) is not accepted';
-  if (/^<[A-Za-z_]/.test(start)) {
-    return 'an element is written <name>value</name>, without attributes';
-  }
-  return 'expected a tag here; write &lt; for the character itself';
+/** Without others' entities: a document type, which could define some, is refused anyway. */
+const SAX_OPTIONS = { strictEntities: true, position: true };
+const ONE_ROOT = `the file must hold one element <${XML_ROOT}>, and nothing beside it`;
+
+/** The root element. Whatever an XML parser takes and a configuration does not need is refused. */
+function parseRoot(text: string): Element {
+  const parser = saxLibrary().parser(true, SAX_OPTIONS);
+  const document: Element = { name: '', at: 0, children: [], text: '' };
+  const open = [document];
+  const refuseAt = (at: number, message: string): never => {
+    throw SyntaxProblem.at(text, at, message);
+  };
+  /** At the tag, comment or other mark-up that was read last. */
+  const refuse = (message: string) => refuseAt(parser.startTagPosition - 1, message);
+  parser.onerror = ({ message }) => refuseAt(parser.position - 1, advised(message));
+  parser.ondoctype = () => refuse('a document type (DTD) is not accepted');
+  parser.onopencdata = () => refuse('CDATA is not accepted; write &lt; and &amp; instead');
+  parser.onattribute = () => refuse('an element is written <name>value</name>, without attributes');
+  parser.onprocessinginstruction = ({ name, body }) => {
+    // The declaration looks like one, and nothing may stand before it.
+    const isDeclaration = name === 'xml' && parser.startTagPosition === 1;
+    if (!isDeclaration) refuse('processing instructions are not accepted');
+    const encoding = /encoding\s*=\s*["']([^"']*)["']/.exec(body)?.[1] ?? 'utf-8';
+    if (encoding.toLowerCase() !== 'utf-8') refuse('the encoding must be UTF-8');
+  };
+  parser.onopentag = ({ name }) => {
+    const outer = open[open.length - 1];
+    if (outer === document && (name !== XML_ROOT || outer.children.length > 0)) refuse(ONE_ROOT);
+    if (open.length > TREE_DEPTH_MAX) refuse('nested too deeply');
+    const element: Element = { name, at: parser.startTagPosition - 1, children: [], text: '' };
+    outer.children.push(element);
+    open.push(element);
+  };
+  parser.ontext = (part) => {
+    open[open.length - 1].text += part;
+  };
+  parser.onclosetag = () => {
+    open.pop();
+  };
+  parser.write(text);
+  const last = open[open.length - 1];
+  if (last !== document) refuseAt(last.at, `<${last.name}> is not closed`);
+  parser.close();
+  if (document.children.length === 0) refuseAt(text.length, ONE_ROOT);
+  return document.children[0];
 }
 
-type XmlNode = Readonly<Record<string, unknown>>;
-const TEXT = '#text';
-
-function parseNodes(text: string): XmlNode[] {
-  const { XMLParser } = xmlLibrary();
-  const parser = new XMLParser({
-    preserveOrder: true,
-    processEntities: false,
-    parseTagValue: false,
-    trimValues: false,
-    ignoreDeclaration: true,
-    ignoreAttributes: true,
-    maxNestedTags: TREE_DEPTH_MAX,
-    onDangerousProperty: (name) => name,
-  });
-  try {
-    return parser.parse(text) as XmlNode[];
-  } catch (error) {
-    // Deep nesting, and names such as `constructor` that the parser keeps out of its objects.
-    throw new SyntaxProblem(error instanceof Error ? error.message : String(error));
-  }
+/** What the library says, without its lines about where it is, and with what to do. */
+function advised(message: string): string {
+  const [problem] = message.split('\n', 1);
+  if (/entity/.test(problem)) return `${problem}; &lt; &gt; &amp; &quot; &apos; are known`;
+  if (/tag name/.test(problem)) return `${problem}; write &lt; for the character itself`;
+  if (/before first tag|outside of root/.test(problem)) return ONE_ROOT;
+  return problem;
 }
 
-function nameOf(node: XmlNode): string {
-  return Object.keys(node)[0];
-}
-
-function childrenOf(node: XmlNode): XmlNode[] {
-  return node[nameOf(node)] as XmlNode[];
-}
-
-const CHARACTERS: Readonly<Record<string, string>> = {
-  lt: '<',
-  gt: '>',
-  amp: '&',
-  quot: '"',
-  apos: "'",
-};
-
-function textOf(nodes: readonly XmlNode[]): string {
-  const raw = nodes.map((node) => (nameOf(node) === TEXT ? String(node[TEXT]) : '')).join('');
-  return raw.replace(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => CHARACTERS[name]).trim();
-}
-
-function readSection(nodes: readonly XmlNode[], section: Section, report: XmlReport): TreeMap {
+function readSection(element: Element, section: Section, report: XmlReport): TreeMap {
   const map: TreeMap = new Map();
-  const beside = textOf(nodes);
+  const beside = element.text.trim();
   if (beside !== '')
     report(section.path, `unexpected text between elements: ${describeValue(beside)}`);
-  for (const node of nodes) {
-    const name = nameOf(node);
-    if (name === TEXT) continue;
+  for (const inner of element.children) {
+    const { name } = inner;
     const path = section.path === '' ? name : `${section.path}.${name}`;
     const child = section.children.get(name);
     const before = map.get(name);
     if (Array.isArray(before)) {
-      before.push(leafText(node, path, report));
+      before.push(leafText(inner, path, report));
     } else if (before !== undefined) {
       if (child !== undefined) report(path, 'is given twice');
     } else if (child === undefined) {
       map.set(name, '');
     } else if (child.type === 'section') {
-      map.set(name, readSection(childrenOf(node), child, report));
+      map.set(name, readSection(inner, child, report));
     } else {
-      const value = leafText(node, path, report);
+      const value = leafText(inner, path, report);
       map.set(name, child.kind === 'list' ? [value] : value);
     }
   }
@@ -163,9 +139,7 @@ function readSection(nodes: readonly XmlNode[], section: Section, report: XmlRep
   return map;
 }
 
-function leafText(node: XmlNode, path: string, report: XmlReport): string {
-  const children = childrenOf(node);
-  if (children.some((child) => nameOf(child) !== TEXT))
-    report(path, 'expected a value; got elements');
-  return textOf(children);
+function leafText(element: Element, path: string, report: XmlReport): string {
+  if (element.children.length > 0) report(path, 'expected a value; got elements');
+  return element.text.trim();
 }

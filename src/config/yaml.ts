@@ -1,11 +1,23 @@
 /**
  * YAML 1.2, core schema. Keys are texts and given once; aliases work, but the file may not grow
- * through them; tags and several documents are refused.
+ * through them; tags, directives and several documents are refused: they change what values mean.
  */
+import { createRequire } from 'node:module';
 import type { Document, Node, YAMLMap } from 'yaml';
-import { yamlLibrary } from './file-libraries.js';
 import { SyntaxProblem } from './syntax.js';
 import { TREE_DEPTH_MAX, type Tree, type TreeMap } from './tree.js';
+
+/**
+ * The library, loaded when the first file in YAML is read: a tracker that is configured by flags
+ * needs it not. (25 ms and 2 MB at every start.)
+ */
+let library: typeof import('yaml') | undefined;
+const require = createRequire(import.meta.url);
+
+function yamlLibrary(): typeof import('yaml') {
+  library ??= require('yaml') as typeof import('yaml');
+  return library;
+}
 
 /** Values in one file, those behind aliases counted each time: bounds what aliases can do. */
 const NODES_MAX = 10_000;
@@ -14,7 +26,7 @@ const NODES_MAX = 10_000;
 export function parseYaml(text: string): Tree {
   const { LineCounter, parseDocument } = yamlLibrary();
   const lines = new LineCounter();
-  refuseUnbounded(text);
+  refuseForbidden(text);
   // Repeated keys are looked for below: the library compares each key with every other.
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -25,7 +37,9 @@ export function parseYaml(text: string): Tree {
   const flaw = document.errors[0] ?? document.warnings[0];
   if (flaw !== undefined) {
     const { line, col } = lines.linePos(flaw.pos[0]);
-    throw new SyntaxProblem(`line ${line}, column ${col}: ${flaw.message}`);
+    const isSecond = flaw.code === 'MULTIPLE_DOCS';
+    const message = isSecond ? 'a second document is not accepted' : flaw.message;
+    throw new SyntaxProblem(`line ${line}, column ${col}: ${message}`);
   }
   const content: Node | null = document.contents;
   return content === null ? new Map() : new YamlReader(document, text).read(content, 0);
@@ -43,11 +57,11 @@ const INDENT_MAX = 64;
 const LEXEMES_MAX = 50_000;
 
 /**
- * Refuses deep nesting, and more structure than a configuration has, by looking at lexemes alone.
- * The library composes nodes by recursion, and where the stack is nearly full V8 ends the process
+ * Refuses deep nesting, more structure than a configuration has, and what would let values mean
+ * something else, by looking at lexemes alone. The library composes nodes by recursion, and where the stack is nearly full V8 ends the process
  * instead of throwing.
  */
-function refuseUnbounded(text: string): void {
+function refuseForbidden(text: string): void {
   const { Lexer } = yamlLibrary();
   let at = 0;
   let brackets = 0;
@@ -67,6 +81,10 @@ function refuseUnbounded(text: string): void {
     } else if (lexeme === BRACKETS_END) {
       brackets = 0;
       continue;
+    } else if (lexeme.startsWith('!')) {
+      throw SyntaxProblem.at(text, at, 'tags are not accepted; write text in quotes');
+    } else if (lexeme.startsWith('%') && !/^%YAML[ \t]+1\.2$/.test(lexeme)) {
+      throw SyntaxProblem.at(text, at, 'no directive is accepted but %YAML 1.2');
     } else if (lexeme === '[' || lexeme === '{') {
       brackets++;
     } else if (lexeme === ']' || lexeme === '}') {
