@@ -196,6 +196,25 @@ describe('loadConfig', () => {
     expect(problemsOf({ env: shards })).toHaveLength(1);
   });
 
+  it.each([
+    ['*:8443', '*:8443', true],
+    ['*:8443', '[::1]:8443', true],
+    ['127.0.0.1:8443', '0.0.0.0:8443', true],
+    ['[::]:8443', '[::1]:8443', true],
+    ['[::]:8443', '127.0.0.1:8443', false],
+    ['127.0.0.1:8443', '127.0.0.2:8443', false],
+    ['127.0.0.1:8443', '127.0.0.1:8444', false],
+    ['*:0', '*:0', false],
+  ])('knows whether http.listen %s and https.listen %s are one address', (http, https, clashes) => {
+    const tree = {
+      http: { listen: [http] },
+      https: { listen: [https], certFile: 'c', keyFile: 'k' },
+    };
+    const file = fileOf(JSON.stringify(tree), 'json');
+    const problem = expect.stringContaining(`no address in common; both have ${https}`);
+    expect(problemsOf({ file })).toEqual(clashes ? [problem] : []);
+  });
+
   it('says nothing about the relations of a value that is wrong by itself', () => {
     const env = {
       TRACKERBT_ANNOUNCE_INTERVAL_SECONDS: 'x',

@@ -1,4 +1,5 @@
 /** What must hold between settings, each of which is valid by itself. */
+import { parseListen } from './listen.js';
 import { resolve } from './resolve.js';
 import type { Config } from './schema.js';
 
@@ -42,6 +43,17 @@ export const RELATIONS: readonly Relation[] = [
     check({ http }) {
       if (!http.proxyProtocol || http.trustedProxies.length > 0) return undefined;
       return 'expected http.trustedProxies to name the proxies when http.proxyProtocol is true; it is empty';
+    },
+  },
+  {
+    // Workers share ports, so that the system would not see it, and give each to whom it likes.
+    paths: ['https.listen', 'http.listen'],
+    check({ http, https }) {
+      const taken = https.listen.find((secure) =>
+        http.listen.some((plain) => clash(plain, secure)),
+      );
+      if (taken === undefined) return undefined;
+      return `expected https.listen and http.listen to have no address in common; both have ${taken}`;
     },
   },
   {
@@ -140,3 +152,17 @@ export const RELATIONS: readonly Relation[] = [
     },
   },
 ];
+
+/** True for two addresses to listen on that one connection could be meant for. */
+function clash(one: string, other: string): boolean {
+  const a = parseListen(one);
+  const b = parseListen(other);
+  if (a === undefined || b === undefined || a.port !== b.port || a.port === 0) return false;
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
+}
+
+function covers(wildcard: string, host: string): boolean {
+  if (wildcard === '') return true;
+  const isSix = host.includes(':');
+  return (wildcard === '0.0.0.0' && host !== '' && !isSix) || (wildcard === '::' && isSix);
+}

@@ -68,6 +68,15 @@ export function systemCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
+/** Passes on what `bind` returns; what it throws becomes a `ListenError` for `address`. */
+export function explainBind<T>(protocol: ListenProtocol, address: string, bind: () => T): T {
+  try {
+    return bind();
+  } catch (error) {
+    throw listenError(error, protocol, address);
+  }
+}
+
 /** Turns the system's refusal to bind `address` into a `ListenError`. */
 export function listenError(
   error: unknown,

@@ -19,7 +19,7 @@ import type { WorkerContext } from './worker-context.js';
 /** Connections that may be in the middle of a request or a reply, 64 KiB each when used. */
 const BLOCKS_MAX = 4_096;
 
-/** Serves until the main thread says stop. Throws a `SysError` when an address cannot be bound. */
+/** Serves until the main thread says stop. Throws a `ListenError` when an address cannot be bound. */
 export function runFast(task: FastTask, context: WorkerContext, port: MessagePort): void {
   const loaded = loadSys();
   if (!loaded.ok) throw new Error(`the fast path is not available: it ${loaded.reason}`);

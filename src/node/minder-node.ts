@@ -146,6 +146,7 @@ export class MinderNode {
     );
     this.#timer = setInterval(() => this.#tick(foundation, peers), TICK_MS);
     assert(this.#source !== undefined && this.#bus !== undefined, 'both have been made');
+    if (this.#stopping !== undefined) return;
     this.#source.serving = true;
     const { host } = this.#enrolmentAddress;
     this.#logger.info(

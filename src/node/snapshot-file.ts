@@ -1,17 +1,27 @@
 /** The file that a tracker's store is kept in between two runs, `tracker/store.snapshot`. */
-import { existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
+import { PrivateFileError } from '../lib/private-file.js';
 import { ProgressLine } from '../lib/progress-line.js';
 import { SnapshotDamagedError } from '../swarm/snapshot-format.js';
 import { loadSnapshot } from '../swarm/snapshot-reader.js';
 import type { SwarmStore } from '../swarm/swarm-store.js';
 
-/** Makes `tracker/` in the data directory and returns the path of the snapshot in it. */
+/**
+ * Makes `tracker/` in the data directory and returns the path of the snapshot in it. Throws
+ * PrivateFileError (`file_unusable`).
+ */
 export function prepareSnapshotPath(dataDirectory: string): string {
   const directory = join(dataDirectory, 'tracker');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Now, and not when a minute's peers are to be saved.
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw unusable(directory, error, 'it must be a directory that this user may write to');
+  }
   // A process that starts as root must not be led to write elsewhere.
   if (!lstatSync(directory).isDirectory()) {
     throw new Error(`${directory} is a link: put the directory itself there`);
@@ -21,8 +31,8 @@ export function prepareSnapshotPath(dataDirectory: string): string {
 
 /**
  * Loads what the last run saved. A damaged file is renamed, so that somebody can look at it and the
- * next save does not destroy it, and the store stays empty. Throws when the file is there and
- * cannot be read at all.
+ * next save does not destroy it, and the store stays empty. Throws PrivateFileError
+ * (`file_unusable`) when the file is there and cannot be read at all.
  */
 export function loadSavedStore(
   store: SwarmStore,
@@ -46,7 +56,10 @@ export function loadSavedStore(
     logger.info({ path, ...result, seconds }, 'loaded the saved store');
   } catch (error) {
     progress.clear();
-    if (!(error instanceof SnapshotDamagedError)) throw error;
+    if (!(error instanceof SnapshotDamagedError)) {
+      const help = 'let this user read it, or move it away to start with an empty store';
+      throw unusable(path, error, help);
+    }
     const aside = `${path}.damaged-${new Date(clock.wallMs()).toISOString().replaceAll(':', '')}`;
     renameSync(path, aside);
     logger.error(
@@ -54,4 +67,10 @@ export function loadSavedStore(
       'the saved store is damaged: set aside, starting with an empty store',
     );
   }
+}
+
+/** A system's error with the path and what to do; a bug stays what it is. */
+function unusable(path: string, error: unknown, help: string): unknown {
+  if (!(error instanceof Error && 'syscall' in error)) return error;
+  return new PrivateFileError('file_unusable', `cannot use ${path}: ${error.message}; ${help}`);
 }

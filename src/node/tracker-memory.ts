@@ -7,8 +7,29 @@ import { reserveReplication } from '../swarm/replication-memory.js';
 import { type Io, threadsMax } from './plan.js';
 import { initialListMode } from './tracker-lists.js';
 
-/** `digestKey` is the cluster's; without one the tracker stands alone. */
+/** The system has no room for what the limits ask for. `message` is for the operator. */
+export class MemoryError extends Error {
+  override name = 'MemoryError';
+  readonly code = 'memory_unavailable';
+}
+
+/**
+ * `digestKey` is the cluster's; without one the tracker stands alone. Throws MemoryError: address
+ * space can be bounded (`ulimit -v`) where memory is plenty.
+ */
 export function reserveTrackerMemory(config: Config, io: Io, digestKey?: Uint8Array): StoreMemory {
+  try {
+    return reserve(config, io, digestKey);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const { peersMax, swarmsMax } = config.limits;
+    throw new MemoryError(
+      `the memory for limits.peersMax (${peersMax}) and limits.swarmsMax (${swarmsMax}) cannot be reserved: ${error.message}; lower them, or allow this process more address space (ulimit -v)`,
+    );
+  }
+}
+
+function reserve(config: Config, io: Io, digestKey?: Uint8Array): StoreMemory {
   const { limits, announce, cluster, store } = config;
   const lists = { deny: reserveHashList(config.lists), allow: reserveHashList(config.lists) };
   const memory = { ...reserveStore({ ...limits, shards: store.shards }), lists };

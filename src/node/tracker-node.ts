@@ -217,6 +217,7 @@ export class TrackerNode {
     }
     // A worker that started may have died while the others did.
     if (this.#startFailure !== undefined) throw this.#startFailure;
+    if (this.#stopping !== undefined) return;
     source.serving = true;
     this.#logger.info({ ...bound, admin, io, pid: process.pid, data: config.data }, 'ready');
   }
@@ -488,8 +489,7 @@ export class TrackerNode {
   }
 }
 
-/** True when a worker found its port in use: the fast path and the portable one have words of their own. */
+/** True when a worker found its port in use. */
 function isPortTaken(error: unknown): boolean {
-  if (!(error instanceof WorkerFailedError)) return false;
-  return error.code === 'EADDRINUSE' || error.code === 'address_in_use';
+  return error instanceof WorkerFailedError && error.code === 'address_in_use';
 }

@@ -3,9 +3,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { flagSettings, loadConfig, resolve } from '../../src/config/index.js';
+import { createLogger } from '../../src/lib/log.js';
+import type { TrackerNode as Node } from '../../src/node/tracker-node.js';
 import { within } from '../support/deadline.js';
 import {
   type ExitStatus,
+  removeFolder,
   type TrackerOptions,
   TrackerProcess,
   temporaryFolder,
@@ -48,6 +52,26 @@ describe('a data directory', () => {
     const second = await first.restart();
     cleanUp.push(() => second.remove());
     expect(second.http.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a stop during the start', () => {
+  it('ends with 0 and never says ready', async () => {
+    const built = '../../dist/src/node/tracker-node.js';
+    const { TrackerNode } = (await import(built)) as { TrackerNode: typeof Node };
+    const data = temporaryFolder('data');
+    cleanUp.push(() => removeFolder(data));
+    const own = { data, http: ['127.0.0.1:0'], udp: ['127.0.0.1:0'], admin: 'off' };
+    const config = resolve(loadConfig({ flags: flagSettings(own) }), { hostname: 'test' });
+    const said: unknown[] = [];
+    const output = { write: (line: string) => said.push(JSON.parse(line).msg) };
+    const logger = createLogger({ level: 'info', format: 'json', name: 'test' }, { output });
+    const node = new TrackerNode(config, { logger });
+    const started = node.start();
+    await node.stop();
+    await started;
+    expect(await node.ended).toBe(0);
+    expect(said).not.toContain('ready');
   });
 });
 

@@ -72,7 +72,7 @@ export class FastHttp implements Watcher {
   #turnBegun = false;
   #stopping = false;
 
-  /** Binds and watches every address. Throws a `SysError`, with nothing left open. */
+  /** Binds and watches every address. Throws a `ListenError`, with nothing left open. */
   constructor(options: FastHttpOptions, dependencies: FastHttpDependencies) {
     const { sys, loop } = dependencies;
     this.#options = options;

@@ -12,6 +12,25 @@ import { SocketLoop } from './socket-loop.js';
 const sys = testSys();
 const addresses = [{ local: endpointOf(LOOPBACK[4]), wildcard: false }];
 
+it('says which address cannot be bound', async () => {
+  const holder = createSocket('udp4');
+  await new Promise<void>((bound) => holder.bind(0, LOOPBACK[4], bound));
+  const { port } = holder.address();
+  const loop = { register: () => 0, watch: () => 0 } as unknown as SocketLoop;
+  const handler = { handleBatch: () => expect.unreachable() };
+  const taken = [{ local: endpointOf(LOOPBACK[4], port), wildcard: false }];
+  const open = () =>
+    new FastUdp(
+      { addresses: taken, receiveBufferBytes: 0 },
+      { sys, loop, handler, counters: new FrontendCounters() },
+    );
+  const address = `${LOOPBACK[4]}:${port}`;
+  expect(open).toThrow(
+    expect.objectContaining({ code: 'address_in_use', protocol: 'udp', address }),
+  );
+  holder.close();
+});
+
 it('takes no packets in the turn in which it was closed', () => {
   const loop = new SocketLoop({ sys, onWake: () => {} });
   const handler = { handleBatch: () => expect.unreachable() };

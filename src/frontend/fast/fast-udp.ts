@@ -8,6 +8,7 @@ import { UdpBatch } from '../../sys/udp-batch.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import { DATAGRAM_READ_BYTES_MAX, DatagramBuffer } from '../handler.js';
 import { LatencyProtocol } from '../latency.js';
+import { explainBind } from '../listen-error.js';
 import {
   BATCH_PACKETS_MAX,
   PACKET_IGNORED,
@@ -51,7 +52,7 @@ export class FastUdp implements Watcher {
   /** Since when the datagrams of the next batch were known of. */
   #sinceMs = performance.now();
 
-  /** Binds and watches every address. Throws a `SysError`, with nothing left open. */
+  /** Binds and watches every address. Throws a `ListenError`, with nothing left open. */
   constructor(options: FastUdpOptions, { sys, loop, handler, counters }: FastUdpDependencies) {
     this.#sys = sys;
     this.#handler = handler;
@@ -60,13 +61,14 @@ export class FastUdp implements Watcher {
     const lanes = new Map<boolean, Lane>();
     try {
       for (const { local, wildcard, scope } of options.addresses) {
-        const fd = openUdpSocket(sys, {
+        const socket = {
           local,
           reusePort: true,
           packetInfo: wildcard,
           receiveBufferBytes: options.receiveBufferBytes,
           ...(scope === undefined ? {} : { scope }),
-        });
+        };
+        const fd = explainBind('udp', `${local}`, () => openUdpSocket(sys, socket));
         this.#fds.push(fd);
         const lane = lanes.get(wildcard) ?? new Lane(sys, wildcard);
         lanes.set(wildcard, lane);

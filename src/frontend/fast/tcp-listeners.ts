@@ -3,6 +3,7 @@ import { EPOLLIN } from '../../sys/linux.js';
 import { countWaiting, openTcpListener } from '../../sys/socket.js';
 import type { Sys } from '../../sys/sys.js';
 import { check } from '../../sys/sys-error.js';
+import { explainBind } from '../listen-error.js';
 import type { FastHttpOptions } from './fast-http-options.js';
 import type { SocketLoop } from './socket-loop.js';
 
@@ -26,17 +27,17 @@ export class TcpListeners {
     this.#watcher = watcher;
   }
 
-  /** Binds and watches every address. Throws a `SysError`; what was opened is for `close`. */
+  /** Binds and watches every address. Throws a `ListenError`; what was opened is for `close`. */
   open({ addresses, backlog }: FastHttpOptions): void {
     for (const { local, scope } of addresses) {
-      const scoped = scope === undefined ? {} : { scope };
-      const fd = openTcpListener(this.#sys, {
+      const socket = {
         local,
         backlog,
         reusePort: true,
         plainCongestionControl: true,
-        ...scoped,
-      });
+        ...(scope === undefined ? {} : { scope }),
+      };
+      const fd = explainBind('http', `${local}`, () => openTcpListener(this.#sys, socket));
       this.fds.push(fd);
       check(this.#loop.watch(this.#watcher, fd, EPOLLIN, this.fds.length - 1), 'epoll_ctl');
     }
