@@ -9,6 +9,7 @@ import { formatInfoHash } from '../client/info-hash.js';
 import type { AnnounceAnswer, AnnounceOptions, EventName } from '../client/tracker-answer.js';
 import { announce } from '../client/tracker-client.js';
 import { Endpoint } from '../lib/endpoint.js';
+import { jsonText } from './json-text.js';
 import {
   aligned,
   type CheckFlags,
@@ -138,8 +139,7 @@ function textOf(url: URL, infoHash: Uint8Array, answer: AnnounceAnswer, elapsedM
 }
 
 function jsonOf(url: URL, infoHash: Uint8Array, answer: AnnounceAnswer, elapsedMs: number): string {
-  const report = { url: url.href, infoHash: formatInfoHash(infoHash), elapsedMs, ...answer };
-  return `${JSON.stringify(report, null, 2)}\n`;
+  return jsonText({ url: url.href, infoHash: formatInfoHash(infoHash), elapsedMs, ...answer });
 }
 
 function randomPeerId(): Uint8Array {

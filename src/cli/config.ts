@@ -9,6 +9,7 @@ import {
   type PrintFormat,
   printConfig,
 } from '../config/index.js';
+import { jsonText } from './json-text.js';
 
 export interface ConfigCommandIo {
   readonly stdout: { write(text: string): unknown };
@@ -69,7 +70,7 @@ export function configCommand({
     .action((file: string, { json: asJson }: { json?: true }) => {
       if (asJson) {
         const problems = problemsOf(file);
-        stdout.write(`${JSON.stringify({ file, ok: problems.length === 0, problems }, null, 2)}\n`);
+        stdout.write(jsonText({ file, ok: problems.length === 0, problems }));
         if (problems.length > 0) exit(1);
         return;
       }
@@ -84,7 +85,7 @@ export function configCommand({
     .command('schema')
     .description('print the JSON Schema of configuration files')
     .action(() => {
-      stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+      stdout.write(jsonText(configJsonSchema()));
     });
 
   return command;

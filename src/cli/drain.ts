@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { askControl, ControlError } from '../minder/control-socket.js';
 import type { DrainView } from '../minder/tuning-desk.js';
-import { json, type MinderFlags, type MinderIo, minderToolCommand } from './minder-command.js';
+import { jsonText } from './json-text.js';
+import { type MinderFlags, type MinderIo, minderToolCommand } from './minder-command.js';
 import { printable, wholeNumber } from './tracker-check.js';
 
 /** How a drain ends. */
@@ -72,7 +73,7 @@ async function drain(io: DrainIo, node: string, flags: DrainFlags): Promise<numb
 async function undo(io: DrainIo, node: string, { data, json: asJson }: DrainFlags) {
   const view = (await askControl(data, 'drain.end', { node })) as DrainView;
   io.stdout.write(
-    asJson ? json({ ...view, outcome: 'undone' }) : `${nameOf(view)} takes clients again\n`,
+    asJson ? jsonText({ ...view, outcome: 'undone' }) : `${nameOf(view)} takes clients again\n`,
   );
   return DrainExit.ok;
 }
@@ -163,7 +164,7 @@ class Drain {
     const has = view.quietSeconds === null ? 'may still have' : 'still has';
     if (outcome === 'late') stderr.write(`${name} ${has} clients after ${timeout} s; ${stays}`);
     if (outcome === 'interrupted') stderr.write(`${name} may still have clients; ${stays}`);
-    if (asJson) stdout.write(json({ ...view, outcome }));
+    if (asJson) stdout.write(jsonText({ ...view, outcome }));
     else if (outcome === 'ok') {
       stdout.write(`${name} is empty: no client has come for ${quiet} s\n`);
     }

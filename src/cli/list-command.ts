@@ -11,10 +11,10 @@ import {
 } from '../minder/list-desk.js';
 import type { ListName } from '../swarm/hash-list.js';
 import { ListFileError } from '../swarm/list-file.js';
+import { jsonLine, jsonText } from './json-text.js';
 import { importList, readList } from './list-import.js';
 import {
   asking,
-  json,
   MinderExit,
   type MinderFlags,
   type MinderIo,
@@ -73,7 +73,7 @@ function addCommand(list: ListName, io: ListIo): Command {
     .action((hash: string, { reason, expires, ...flags }: SayFlags) => {
       const entry = { hash, reason, ...(expires === undefined ? {} : { expiresMs: expires }) };
       return asking(io, flags, 'list.add', { list, hashes: [entry] }, (result) => {
-        if (flags.json) return json(result);
+        if (flags.json) return jsonText(result);
         const until = expires === undefined ? '' : ` until ${timeText(expires)}`;
         return `${hash} is on the ${list} list${until}\n`;
       });
@@ -87,7 +87,7 @@ function removeCommand(list: ListName, io: ListIo): Command {
     .option('--json', 'print JSON')
     .action((hashes: string[], flags: MinderFlags) =>
       asking(io, flags, 'list.remove', { list, hashes }, (result) => {
-        if (flags.json) return json(result);
+        if (flags.json) return jsonText(result);
         const { removed, absent } = result as { removed: number; absent: string[] };
         const missing = absent.map((hash) => `${hash} was not on the ${list} list\n`).join('');
         return `${missing}${removed} removed\n`;
@@ -108,7 +108,7 @@ function showCommand(list: ListName, io: ListIo): Command {
       const wanted = prefix === undefined ? { order: 'newest' } : { order: 'hash', prefix };
       return asking(io, flags, 'list.list', { list, limit, ...wanted }, (result) => {
         const page = result as ListPage;
-        return flags.json ? json(page.entries) : textOf(list, page, flags);
+        return flags.json ? jsonText(page.entries) : textOf(list, page, flags);
       });
     });
 }
@@ -126,7 +126,7 @@ async function showAll(list: ListName, flags: ListFlags, io: ListIo): Promise<vo
       more = page.more;
       failed = false;
       const rows = page.entries.map((entry) => {
-        const line = flags.json ? JSON.stringify(entry) : lineOf(entry);
+        const line = flags.json ? jsonLine(entry) : lineOf(entry);
         const before = flags.json ? (count === 0 ? '[\n' : ',\n') : '';
         count++;
         return flags.json ? `${before}${line}` : `${line}\n`;
@@ -176,7 +176,7 @@ async function runImport(list: ListName, path: string, flags: SayFlags, io: List
       progress.show(`${done} of ${read.count}`, done / Math.max(1, read.count));
     });
     progress.clear();
-    io.stdout.write(flags.json ? json(totals) : `${totalsText(totals)}\n`);
+    io.stdout.write(flags.json ? jsonText(totals) : `${totalsText(totals)}\n`);
     setExit(io, MinderExit.ok);
   } catch (error) {
     if (!(error instanceof ControlError || error instanceof ListFileError)) throw error;

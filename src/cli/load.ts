@@ -18,6 +18,7 @@ import { type LoadProgress, type LoadResult, runLoad } from '../load/run-load.js
 import { findTarget } from '../load/target.js';
 import { infoHashText } from '../load/torrent-names.js';
 import { UDP_SCRAPE_HASHES_MAX } from '../protocol/udp/request.js';
+import { jsonText } from './json-text.js';
 import { aligned, printable, wholeNumber } from './tracker-check.js';
 
 export interface LoadCommandIo {
@@ -244,7 +245,7 @@ function connectionsOf({ connects, resumed }: LoadResult): string {
 
 function jsonOf(url: URL, flags: LoadFlags, result: LoadResult): string {
   const { json: _, ...options } = flags;
-  return `${JSON.stringify({ url: url.href, options, result }, null, 2)}\n`;
+  return jsonText({ url: url.href, options, result });
 }
 
 /** What can be loaded is for `findTarget` to say. */

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { DataLockError } from '../lib/data-lock.js';
 import { BackupError, type BackupSummary, restoreBackup, writeBackup } from '../minder/backup.js';
 import { VERSION } from '../node/version.js';
-import { json, MinderExit, type MinderIo, streamed, timeText } from './minder-command.js';
+import { jsonText } from './json-text.js';
+import { MinderExit, type MinderIo, streamed, timeText } from './minder-command.js';
 import { printable } from './tracker-check.js';
 
 const DATA_DEFAULT = './trackerbt-data';
@@ -20,7 +21,7 @@ export function backupCommand(io: MinderIo): Command {
       telling(io, () => {
         const data = dataOf(command);
         const done = writeBackup({ data, file, software: VERSION, createdMs: Date.now() });
-        if (flags.json) return json(done);
+        if (flags.json) return jsonText(done);
         return `${file}: minder ${done.minder}, ${sizeOf(done)}\n`;
       }),
     );
@@ -34,7 +35,7 @@ export function restoreCommand(io: MinderIo): Command {
       telling(io, async () => {
         const data = dataOf(command);
         const done = await restoreBackup({ file, data });
-        if (flags.json) return json(done);
+        if (flags.json) return jsonText(done);
         return (
           `${data}: minder ${done.minder} as it was at ${timeText(done.createdMs)}, ` +
           `${sizeOf(done)}\nThe minder that was saved must not run any more. Start this one with ` +

@@ -78,10 +78,6 @@ export function table(titles: readonly string[], rows: readonly (readonly string
     .join('');
 }
 
-export function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}
-
 /** `2026-01-31 12:00:00Z` */
 export function timeText(wallMs: number): string {
   return new Date(wallMs)

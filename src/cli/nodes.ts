@@ -1,13 +1,8 @@
 /** `trackerbt nodes`: the cluster as the minder on this machine sees it. */
 import type { Command } from 'commander';
 import type { NodeView } from '../admin/cluster-view.js';
-import {
-  asking,
-  json,
-  type MinderFlags,
-  type MinderIo,
-  minderToolCommand,
-} from './minder-command.js';
+import { jsonText } from './json-text.js';
+import { asking, type MinderFlags, type MinderIo, minderToolCommand } from './minder-command.js';
 import { nodeLines } from './terminal/node-table.js';
 import { paintFor } from './terminal/paint.js';
 
@@ -23,7 +18,7 @@ export function nodesCommand(io: NodesIo): Command {
     .action((flags: MinderFlags) =>
       asking(io, flags, 'nodes', {}, (result) => {
         const nodes = result as NodeView[];
-        return flags.json ? json(nodes) : textOf(nodes, io);
+        return flags.json ? jsonText(nodes) : textOf(nodes, io);
       }),
     );
 }

@@ -1,8 +1,8 @@
 /** `trackerbt revoke NODE`: throws a node out of the cluster. */
 import type { Command } from 'commander';
+import { jsonText } from './json-text.js';
 import {
   asking,
-  json,
   type MinderFlags,
   type MinderIo,
   minderToolCommand,
@@ -21,7 +21,7 @@ export function revokeCommand(io: MinderIo): Command {
           live: boolean;
           effectiveMs: number;
         };
-        if (flags.json) return json(result);
+        if (flags.json) return jsonText(result);
         if (live) return `${id} is revoked and cut off\n`;
         return `${id} is revoked; the bus cuts it off at ${timeText(effectiveMs)} at the latest\n`;
       }),

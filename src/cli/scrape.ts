@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { formatInfoHash } from '../client/info-hash.js';
 import type { ScrapeAnswer } from '../client/tracker-answer.js';
 import { scrape } from '../client/tracker-client.js';
+import { jsonText } from './json-text.js';
 import {
   aligned,
   type CheckFlags,
@@ -55,5 +56,5 @@ function jsonOf(url: URL, { entries }: ScrapeAnswer, elapsedMs: number): string 
     infoHash: formatInfoHash(infoHash),
     ...counts,
   }));
-  return `${JSON.stringify({ url: url.href, elapsedMs, swarms }, null, 2)}\n`;
+  return jsonText({ url: url.href, elapsedMs, swarms });
 }

@@ -2,9 +2,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { TuningView } from '../minder/tuning-desk.js';
 import { LIST_MODES } from '../protocol/cluster/control.js';
+import { jsonText } from './json-text.js';
 import {
   asking,
-  json,
   type MinderFlags,
   type MinderIo,
   minderToolCommand,
@@ -64,7 +64,7 @@ function setCommand(io: MinderIo): Command {
 function shown({ json: asJson }: MinderFlags): (result: unknown) => string {
   return (result) => {
     const { intervalSeconds, numwantMax, listMode } = result as TuningView;
-    if (asJson) return json({ intervalSeconds, numwantMax, listMode });
+    if (asJson) return jsonText({ intervalSeconds, numwantMax, listMode });
     return aligned([
       ['interval', intervalSeconds === null ? DEFAULT : `${intervalSeconds} s`],
       ['numwant', numwantMax ?? DEFAULT],

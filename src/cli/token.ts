@@ -5,9 +5,9 @@ import { TOKEN_TTL_SECONDS_MAX, TOKEN_USES_MAX } from '../minder/control-desk.js
 import type { TokenView } from '../minder/join-tokens.js';
 import { NODE_ROLES, type NodeRole } from '../protocol/cluster/enrolment.js';
 import { TOKEN_ID_PATTERN } from '../protocol/cluster/token.js';
+import { jsonText } from './json-text.js';
 import {
   asking,
-  json,
   type MinderFlags,
   type MinderIo,
   minderToolCommand,
@@ -51,7 +51,7 @@ function createCommand(io: MinderIo): Command {
     .action(({ role, ttl, uses, cidr, ...flags }: CreateFlags) =>
       asking(io, flags, 'token.create', { role, ttlSeconds: ttl, uses, cidr }, (result) => {
         const { token } = result as { token: string };
-        return flags.json ? json({ token }) : `${token}\n`;
+        return flags.json ? jsonText({ token }) : `${token}\n`;
       }),
     );
 }
@@ -63,7 +63,7 @@ function listCommand(io: MinderIo): Command {
     .action((flags: MinderFlags) =>
       asking(io, flags, 'token.list', {}, (result) => {
         const tokens = result as TokenView[];
-        return flags.json ? json(tokens.map(publicView)) : textOf(tokens);
+        return flags.json ? jsonText(tokens.map(publicView)) : textOf(tokens);
       }),
     );
 }
@@ -75,7 +75,7 @@ function revokeCommand(io: MinderIo): Command {
     .option('--json', 'print JSON')
     .action((id: string, flags: MinderFlags) =>
       asking(io, flags, 'token.revoke', { id }, () =>
-        flags.json ? json({ id, revoked: true }) : `token ${id} is revoked\n`,
+        flags.json ? jsonText({ id, revoked: true }) : `token ${id} is revoked\n`,
       ),
     );
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { jsonLine } from './json-text.js';
 import { MinderExit, type MinderIo, setExit, streamed } from './minder-command.js';
 import { paintFor } from './terminal/paint.js';
 import {
@@ -166,7 +167,7 @@ async function look(
       state.remember(history);
     }
     state.took(read, url);
-    return JSON.stringify(tick);
+    return jsonLine(tick);
   } catch (error) {
     if (!(error instanceof NoTickError)) throw error;
     state.failed(printable(error.message), performance.now());

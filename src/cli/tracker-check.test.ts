@@ -85,6 +85,16 @@ describe('trackerbt announce', () => {
     expect(targets[1].match(identity)?.[0]).toBe(targets[0].match(identity)?.[0]);
   });
 
+  it('prints no character of a stranger that a terminal obeys, as JSON neither', async () => {
+    const hostile = 'a\u001b[31mb\u009b31mc\u202ed';
+    const { url } = await tracker(encodeBencode({ 'failure reason': hostile }));
+    for (const flags of [[], ['--json']]) {
+      const { stdout, stderr } = await run(announceCommand, url, HASH, ...flags);
+      expect(stdout + stderr).toContain('31mb');
+      expect(stdout + stderr).not.toMatch(/(?!\n)\p{Cc}|\p{Cf}/u);
+    }
+  });
+
   it('leaves its peer when told to, or when an event is announced', async () => {
     const { url, targets } = await tracker(ANSWER);
     await run(announceCommand, url, HASH, '--keep');

@@ -7,6 +7,7 @@ import { type ClientErrorCode, TrackerClientError } from '../client/client-error
 import { parseInfoHash } from '../client/info-hash.js';
 import type { ReachOptions } from '../client/tracker-answer.js';
 import { parseTrackerUrl } from '../client/tracker-client.js';
+import { jsonText } from './json-text.js';
 
 export interface CheckIo {
   readonly stdout: { write(text: string): unknown };
@@ -99,9 +100,7 @@ export async function reporting(
     setExit(io, EXITS[error.code]);
     if (flags.json) {
       const { code, message, refusal } = error;
-      io.stdout.write(
-        `${JSON.stringify({ url, error: { code, message, ...refusal } }, null, 2)}\n`,
-      );
+      io.stdout.write(jsonText({ url, error: { code, message, ...refusal } }));
     } else {
       const retry = retryText(error.refusal?.retryIn);
       io.stderr.write(`${HEADLINES[error.code]}: ${printable(error.message)}${retry}\n`);

@@ -98,14 +98,17 @@ describe('the HTTP client', () => {
     });
   });
 
-  it('reads peers as dictionaries, keys out of order, and a gzip body', async () => {
-    const body = 'd5:peersld4:porti80e2:ip9:192.0.2.1ee8:intervali60ee';
-    const url = await trackerUrl((_, response) => {
-      response.setHeader('content-encoding', 'gzip').end(gzipSync(body));
-    });
-    const { intervalSeconds, peers } = await announce(url, options);
-    expect([intervalSeconds, peers]).toEqual([60, [{ ip: '192.0.2.1', port: 80 }]]);
-  });
+  it.each(['gzip', 'X-GZip'])(
+    'reads peers as dictionaries, keys out of order, and a body in %s',
+    async (coding) => {
+      const body = 'd5:peersld4:porti80e2:ip9:192.0.2.1ee8:intervali60ee';
+      const url = await trackerUrl((_, response) => {
+        response.setHeader('content-encoding', coding).end(gzipSync(body));
+      });
+      const { intervalSeconds, peers } = await announce(url, options);
+      expect([intervalSeconds, peers]).toEqual([60, [{ ip: '192.0.2.1', port: 80 }]]);
+    },
+  );
 
   it('reports what the tracker refuses, whatever the status', async () => {
     const refusal = (retry: number | string) =>

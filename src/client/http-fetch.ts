@@ -86,7 +86,8 @@ async function readBody(response: IncomingMessage): Promise<Uint8Array> {
     chunks.push(chunk);
   }
   const body = Buffer.concat(chunks);
-  if (response.headers['content-encoding'] !== 'gzip') return body;
+  // The name in any case, and its old one (RFC 9110, 8.4.1.3).
+  if (!/^(?:x-)?gzip$/i.test(response.headers['content-encoding'] ?? '')) return body;
   try {
     return gunzipSync(body, { maxOutputLength: BODY_BYTES_MAX });
   } catch (error) {
