@@ -205,6 +205,11 @@ function secured(https: HttpsTask | undefined): { readonly https?: HttpsTask } {
   return https === undefined ? {} : { https };
 }
 
+/** The ports of all addresses that workers bind; 0 for those that the system chooses. */
+export function listenPorts({ http, https, udp }: Config): number[] {
+  return parse([...http.listen, ...https.listen, ...udp.listen]).map(({ port }) => port);
+}
+
 /** True for a worker that has nothing to do until a fast one hands over a connection. */
 export function isIdleAtFirst(task: WorkerTask): task is HttpTask {
   return task.kind === 'http' && task.adopt.length > 0 && task.https === undefined;

@@ -5,7 +5,8 @@
 import { dirname, join } from 'node:path';
 import type { AdminServer } from '../admin/admin-server.js';
 import { TUNING_FILE } from '../cluster/tuning-file.js';
-import { type Config, parseListen } from '../config/index.js';
+import type { Config } from '../config/index.js';
+import { inTurn } from '../frontend/port-turn.js';
 import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
@@ -28,7 +29,14 @@ import { makeAdmin } from './make-admin.js';
 import { loadMemberLists } from './member-lists.js';
 import { Membership } from './membership.js';
 import type { BusiestReport, ClusterReport, MainMessage, SaveReport } from './message.js';
-import { type Io, isIdleAtFirst, keeperTask, type PlanInputs, socketTasks } from './plan.js';
+import {
+  type Io,
+  isIdleAtFirst,
+  keeperTask,
+  listenPorts,
+  type PlanInputs,
+  socketTasks,
+} from './plan.js';
 import { becomeUser, findUser, type UserIds } from './privileges.js';
 import { SignalHub } from './signal-hub.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
@@ -191,7 +199,8 @@ export class TrackerNode {
     }
     // The threads load their modules while this one loads those of the admin listener.
     this.#keeper = this.#startWorker(keeperTask(inputs));
-    const sockets = this.#serve(inputs, io, { mayBeLate: user === undefined });
+    const serve = () => this.#serve(inputs, io, { mayBeLate: user === undefined });
+    const sockets = inTurn(listenPorts(config), serve);
     sockets.catch(() => {});
     const admin = await this.#startAdmin(source);
     const bound = await sockets;
@@ -292,11 +301,7 @@ export class TrackerNode {
     io: Io,
     { mayBeLate }: { mayBeLate: boolean },
   ): Promise<BoundSockets> {
-    const { http, https, udp } = inputs.config;
-    const choosesPort = [...http.listen, ...https.listen, ...udp.listen].some(
-      (text) => parseListen(text)?.port === 0,
-    );
-    for (let left = choosesPort ? PORT_TRIES : 1; ; left--) {
+    for (let left = listenPorts(inputs.config).includes(0) ? PORT_TRIES : 1; ; left--) {
       const tasks = await socketTasks(inputs, io);
       // Most clients are plain, and a thread is 15 MB. As another user we might not read its files.
       const isLate = (task: WorkerTask) => mayBeLate && isIdleAtFirst(task);

@@ -7,6 +7,7 @@ import { flagSettings, loadConfig, resolve } from '../../src/config/index.js';
 import { createLogger } from '../../src/lib/log.js';
 import type { TrackerNode as Node } from '../../src/node/tracker-node.js';
 import { within } from '../support/deadline.js';
+import { freePort } from '../support/free-port.js';
 import {
   type ExitStatus,
   removeFolder,
@@ -120,6 +121,23 @@ describe('a port that another process holds', () => {
       expect(code).toBe(1);
       expect(output).toContain(String(address.port));
     }
+  });
+
+  it('is an error for one of two trackers that start at the same moment', async () => {
+    const port = await freePort();
+    const options = { http: [`127.0.0.1:${port}`], udp: [`127.0.0.1:${port}`], admin: 'off' };
+    const both = [1, 2].map(() => TrackerProcess.launch(options, temporaryFolder('data')));
+    for (const process of both) cleanUp.push(() => process.remove());
+    const isReady = (process: TrackerProcess) =>
+      process.ready().then(
+        () => true,
+        () => false,
+      );
+    const ready = await Promise.all(both.map(isReady));
+    expect(ready).toContain(true);
+    const refused = both[ready.indexOf(false)];
+    await refused.exited;
+    expect(refused.output()).toMatch(/address_in_use.*held by another process/);
   });
 });
 
