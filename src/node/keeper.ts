@@ -135,7 +135,8 @@ class Keeper implements RunningWorker {
       const options = { wallMs: clock.wallMs(), lockTimeoutMs: LOCK_TIMEOUT_MS };
       saved = saveSnapshot(this.#store, this.#task.snapshotPath, options);
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      const message = error instanceof Error ? error.message : String(error);
+      reason = `${this.#task.snapshotPath}: ${message}`;
     }
     const seconds = (performance.now() - startMs) / 1000;
     const { peers = 0, bytes = 0 } = saved ?? {};
