@@ -44,10 +44,11 @@ export function runFast(task: FastTask, context: WorkerContext, port: MessagePor
       pendingMax: task.handOverPendingMax,
       perAddressPerSecondMax: task.handOverPerAddress,
       seed: randomBytes(4).readInt32LE(),
+      proxyProtocol: task.proxyProtocol,
     },
     {
       ways: task.handOver.map((end) => handOverWay(end, context)),
-      isNeverPlain: (source) => task.proxyProtocol && proxies.has(source),
+      isProxy: (source) => proxies.has(source),
       nowMs: () => performance.now(),
     },
   );

@@ -14,10 +14,10 @@ function fixture(pendingMax: number, perAddressPerSecondMax: number, seed = 1) {
   const pending = new Int32Array(new SharedArrayBuffer(4));
   const way = { post: (message: HandOverMessage) => posted.push(message), pending, open: () => 0 };
   const gate = new HandOverGate(
-    { pendingMax, perAddressPerSecondMax, seed },
+    { pendingMax, perAddressPerSecondMax, seed, proxyProtocol: false },
     {
       ways: [way],
-      isNeverPlain: (source) => source.bytes[0] === 10,
+      isProxy: (source) => source.bytes[0] === 10,
       nowMs: () => clock.nowMs,
     },
   );
@@ -83,8 +83,8 @@ describe('hand-over gate', () => {
       open: () => thread.open,
     }));
     const gate = new HandOverGate(
-      { pendingMax: 6, perAddressPerSecondMax: 100, seed: 1 },
-      { ways, isNeverPlain: () => true, nowMs: () => 0 },
+      { pendingMax: 6, perAddressPerSecondMax: 100, seed: 1, proxyProtocol: false },
+      { ways, isProxy: () => true, nowMs: () => 0 },
     );
     const pass = (times: number): boolean[] =>
       Array.from({ length: times }, (_, i) =>
@@ -102,7 +102,7 @@ describe('hand-over gate', () => {
     expect(threads[2].taken).toBe(7);
   });
 
-  it('does not count loopback, nor proxies that always speak first in another protocol', () => {
+  it('does not count loopback, nor listed proxies, whether or not they begin with a preamble', () => {
     const { pass } = fixture(1_000, 5);
     expect(pass('127.0.0.1', 20)).toBe(20);
     expect(pass('::1', 20)).toBe(20);

@@ -22,6 +22,8 @@ export interface HandOverGateOptions {
   readonly perAddressPerSecondMax: number;
   /** Any number, kept secret: nobody is to choose whom to share a bucket with, and use that up. */
   readonly seed: number;
+  /** Connections of proxies begin with a preamble, which is nothing plain. */
+  readonly proxyProtocol: boolean;
 }
 
 /** The way to one thread. */
@@ -35,8 +37,8 @@ export interface HandOverWay {
 export interface HandOverGateDependencies {
   /** One at least. Of those that have equally few the first one is taken. */
   readonly ways: readonly HandOverWay[];
-  /** Sources that always speak first in another protocol. They are not counted by address. */
-  readonly isNeverPlain: (source: Endpoint) => boolean;
+  /** Proxies that the operator listed. They are not counted by address: behind one is everybody. */
+  readonly isProxy: (source: Endpoint) => boolean;
   /** A clock that never goes back, in ms. */
   readonly nowMs: () => number;
 }
@@ -55,7 +57,7 @@ export class HandOverGate implements HandOver {
   }
 
   isNeverPlain(source: Endpoint): boolean {
-    return this.#dependencies.isNeverPlain(source);
+    return this.#options.proxyProtocol && this.#dependencies.isProxy(source);
   }
 
   take(fd: number, bytes: Uint8Array<ArrayBuffer>, source: Endpoint): boolean {
@@ -82,7 +84,7 @@ export class HandOverGate implements HandOver {
   }
 
   #admit(source: Endpoint): boolean {
-    if (isLoopback(source) || this.isNeverPlain(source)) return true;
+    if (isLoopback(source) || this.#dependencies.isProxy(source)) return true;
     const second = Math.floor(this.#dependencies.nowMs() / 1000);
     if (second !== this.#second) {
       this.#second = second;
