@@ -9,8 +9,6 @@ export interface HttpLimits {
   readonly targetBytesMax: number;
   /** Request line and headers together; more is answered 431. */
   readonly headerBytesMax: number;
-  /** Headers beyond this number are not read. */
-  readonly headersMax: number;
   /** From the first byte (or the connection) to the last header; later is answered 408. */
   readonly headersTimeoutMs: number;
   /** From the first byte to the end of the body; later is answered 408. At least headersTimeoutMs. */
@@ -35,7 +33,6 @@ export const HTTP_LIMITS: HttpLimits = {
   halfOpenGraceMs: 1_000,
   targetBytesMax: 8 * 1024,
   headerBytesMax: 16 * 1024,
-  headersMax: 100,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
   checkMs: 1_000,

@@ -253,7 +253,9 @@ export class PortableHttp implements Frontend {
         ? createServer(options)
         : createSecureServer({ ...options, ...tls.serverOptions() });
     server.timeout = 0;
-    server.maxHeadersCount = limits.headersMax;
+    // Their bytes are bounded. Beyond a number of them node drops the rest unseen, and the address
+    // that a proxy wrote may stand in the last one.
+    server.maxHeadersCount = 0;
     // Node's own listener, which starts its parser or a handshake, runs when we have let the
     // connection in.
     const parsers = server.listeners('connection') as ConnectionListener[];

@@ -36,6 +36,15 @@ describe('PortableHttp behind proxies', () => {
     expect(responses(await direct.client(xff).all())[0].body).toBe('127.0.0.1 /f');
   });
 
+  it('finds the last X-Forwarded-For behind any number of other headers', async () => {
+    const { client } = await serve({}, { proxies: { ...everyone, forwardedClient } });
+    for (const count of [99, 100, 130, 1_000]) {
+      const headers = ['X-Forwarded-For: 192.0.2.1', ...Array(count).fill('A: b')];
+      const text = forwarded([...headers, 'X-Forwarded-For: 198.51.100.7'].join('\r\n'));
+      expect(responses(await client(text).all())[0].body).toBe('198.51.100.7 /f');
+    }
+  });
+
   it('takes the client from a PROXY header, in one piece or byte by byte', async () => {
     const { client } = await serve({}, { proxies: { ...everyone, decodeProxyHeader } });
     const text = await client(`P203.0.113.5;${GET('/one')}${LAST('/two')}`).all();
