@@ -56,6 +56,10 @@ describe('request head', () => {
     ['a chunked body', 'GET / HTTP/1.1\r\ntransfer-Encoding: chunked\r\n\r\n'],
     ['an upgrade', 'GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n'],
     ['several connection options', 'GET / HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\n\r\n'],
+    [
+      'two connection headers',
+      'GET / HTTP/1.1\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n',
+    ],
     ['a proxy in between', 'GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n'],
     ['an expectation', 'GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n'],
     ['a folded header', 'GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n'],

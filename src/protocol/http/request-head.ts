@@ -57,6 +57,7 @@ export class RequestHead {
   end = 0;
   /** Whether the connection is kept after the reply: the default of the version, or what was said. */
   keepAlive = false;
+  #saidConnection = false;
 
   /** Reads `bytes[start..limit)`. Never throws. */
   parse(bytes: Uint8Array, start: number, limit: number): HeadResult {
@@ -74,6 +75,7 @@ export class RequestHead {
     const minor = bytes[at++] - 48;
     if (minor !== 0 && minor !== 1) return HeadResult.unusual;
     this.keepAlive = minor === 1;
+    this.#saidConnection = false;
     return this.#parseHeaders(bytes, at, limit);
   }
 
@@ -115,6 +117,9 @@ export class RequestHead {
   ): boolean {
     // Most headers of a request mean nothing to us; their length tells most of them apart.
     if (isNamed(bytes, nameStart, nameEnd, CONNECTION)) {
+      // Two of them are one list, in which `close` counts wherever it stands.
+      if (this.#saidConnection) return false;
+      this.#saidConnection = true;
       while (valueEnd > valueStart && bytes[valueEnd - 1] <= SPACE) valueEnd--;
       if (isNamed(bytes, valueStart, valueEnd, CLOSE)) this.keepAlive = false;
       else if (isNamed(bytes, valueStart, valueEnd, KEEP_ALIVE)) this.keepAlive = true;
