@@ -16,7 +16,7 @@ import { localOf } from './system-listener.js';
 import type { FastTask, HandOverWayEnd } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
-/** Connections that may be in the middle of a request or a reply, 64 KiB each when used. */
+/** Connections that may be in the middle of a request or a reply, 112 KiB each at most when used. */
 const BLOCKS_MAX = 4_096;
 
 /** Serves until the main thread says stop. Throws a `ListenError` when an address cannot be bound. */

@@ -8,8 +8,6 @@
  *                  or room to send
  * phase[slot]      what that is (Phase)
  * requests[slot]   answered so far
- * block[slot]      number of the buffer that holds bytes received or bytes to send, or -1
- * start, end       which part of the buffer
  * ```
  */
 import { Endpoint } from '../../lib/endpoint.js';
@@ -17,11 +15,11 @@ import { Endpoint } from '../../lib/endpoint.js';
 export const Phase = {
   /** Nothing came yet. */
   fresh: 0,
-  /** Part of a request came; it lies in the block. */
+  /** Part of a request came; it was put aside (ConnectionBlocks). */
   partial: 1,
   /** Answered, and kept for the next request. */
   idle: 2,
-  /** The end of a reply lies in the block and waits for room. */
+  /** The end of a reply was put aside and waits for room; what came behind the request, with it. */
   sending: 3,
   /** All is said, and what still comes is read and dropped, so that no reset overtakes the reply. */
   lingering: 4,
@@ -33,9 +31,6 @@ export class ConnectionSlots {
   readonly sinceMs: Float64Array;
   readonly phase: Uint8Array;
   readonly requests: Int32Array;
-  readonly block: Int32Array;
-  readonly start: Int32Array;
-  readonly end: Int32Array;
   /** Reads that brought part of a request only. */
   readonly reads: Uint8Array;
   /** Whether the descriptor is in the epoll set. */
@@ -57,9 +52,6 @@ export class ConnectionSlots {
     this.sinceMs = new Float64Array(max);
     this.phase = new Uint8Array(max);
     this.requests = new Int32Array(max);
-    this.block = new Int32Array(max).fill(-1);
-    this.start = new Int32Array(max);
-    this.end = new Int32Array(max);
     this.reads = new Uint8Array(max);
     this.watched = new Uint8Array(max);
     this.lingers = new Uint8Array(max);
@@ -80,7 +72,6 @@ export class ConnectionSlots {
     this.sinceMs[slot] = nowMs;
     this.phase[slot] = Phase.fresh;
     this.requests[slot] = 0;
-    this.block[slot] = -1;
     this.reads[slot] = 0;
     this.watched[slot] = 0;
     this.lingers[slot] = 0;

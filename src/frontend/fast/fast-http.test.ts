@@ -60,6 +60,12 @@ class EchoHandler implements HttpBatchHandler {
   }
 }
 
+const bodiesOf = (text: string): string[] =>
+  text
+    .split('HTTP/1.1 ')
+    .slice(1)
+    .map((reply) => reply.split('\r\n\r\n')[1]);
+
 class Client {
   readonly #memory = new PinnedMemory(sys, 64 * 1024);
   readonly #fd: number;
@@ -78,12 +84,16 @@ class Client {
     expect(sys.send(this.#fd, this.#memory.address, text.length, MSG_NOSIGNAL)).toBe(text.length);
   }
 
+  /** What is here and was not read yet. */
+  received(): string {
+    const count = sys.recv(this.#fd, this.#memory.address, 64 * 1024, 0);
+    return textOf(this.#memory.bytes, 0, Math.max(count, 0));
+  }
+
   /** The bodies of the replies that are here, and `end` when the connection is over. */
   replies(): string[] {
-    const found: string[] = [];
     const count = sys.recv(this.#fd, this.#memory.address, 64 * 1024, 0);
-    const text = textOf(this.#memory.bytes, 0, Math.max(count, 0));
-    for (const reply of text.split('HTTP/1.1 ').slice(1)) found.push(reply.split('\r\n\r\n')[1]);
+    const found = bodiesOf(textOf(this.#memory.bytes, 0, Math.max(count, 0)));
     if (count !== -EAGAIN && sys.recv(this.#fd, this.#memory.address, 1, 0) !== -EAGAIN) {
       found.push('end');
     }
@@ -102,6 +112,16 @@ function systemWith(replaced: keyof Sys, replace: (call: Call) => Call, system =
       const call = value.bind(target) as Call;
       return name === replaced ? replace(call) : call;
     },
+  });
+}
+
+/** A system that sends `room.bytes` bytes and no more, until there is room again. */
+function narrowSystem(room: { bytes: number }): Sys {
+  return systemWith('send', (call) => (fd, address, length, flags) => {
+    if (room.bytes === 0) return -EAGAIN;
+    const sent = call(fd, address, Math.min(length, room.bytes), flags);
+    room.bytes -= sent;
+    return sent;
   });
 }
 
@@ -135,7 +155,7 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
       keepAliveMs: 10_000,
       sendTimeoutMs: 10_000,
       requestsPerConnectionMax: 1_000,
-      blocksMax: 4,
+      blocksMax: BLOCKS_MAX,
     },
     {
       sys: system,
@@ -160,13 +180,14 @@ function fixture(connectionsMax = 4, system: Sys = sys) {
   /** A turn of the loop at which those numbers are ready to be read. */
   const turn = (nowMs: number, ...ready: number[]): void => {
     http.beginTurn(nowMs);
-    for (const local of ready) http.ready(local, EPOLLIN);
+    for (const local of ready) http.ready(local);
     http.endTurn();
   };
   return { http, handler, counters, turn, passed, listened, client: () => new Client(address) };
 }
 
 const LISTENER = 0;
+const BLOCKS_MAX = 4;
 const HEADER_BYTES_MAX = 64;
 /** Number of the first connection. */
 const FIRST = 256;
@@ -210,7 +231,7 @@ describe('a turn of the loop', () => {
     client();
     http.beginTurn(0);
     http.drain();
-    http.ready(LISTENER, EPOLLIN);
+    http.ready(LISTENER);
     http.endTurn();
     turn(1, LISTENER);
     expect(http.connections).toBe(0);
@@ -306,6 +327,82 @@ describe('a listener', () => {
     expect(listened).toEqual([0, EPOLLIN]);
     turn(2_001, LISTENER);
     expect(waiting.replies()).toEqual(['a']);
+  });
+});
+
+describe('a client that reads slower than it asks', () => {
+  const targets = Array.from({ length: 60 }, (_, i) => `t${i}`.padEnd(3, '-'));
+
+  it('is answered in the end, everything and in order', () => {
+    const room = { bytes: 0 };
+    const { turn, passed, counters, client } = fixture(4, narrowSystem(room));
+    const slow = client();
+    slow.send(targets.map((target) => `P${target}.`).join(''));
+    turn(0, LISTENER);
+    const text: string[] = [];
+    for (let nowMs = 1; text.join('').split('HTTP/1.1 ').length <= targets.length; nowMs++) {
+      room.bytes = 333;
+      turn(nowMs, FIRST);
+      text.push(slow.received());
+      expect(nowMs).toBeLessThan(100);
+    }
+    expect(bodiesOf(text.join(''))).toEqual(targets);
+    expect(passed).toEqual([]);
+    expect(counters.get('httpSlowReaders')).toBe(0);
+  });
+
+  it('is answered by a frontend that stops: what it read, and the rest of the last request', () => {
+    const room = { bytes: 100 };
+    const { http, turn, client } = fixture(4, narrowSystem(room));
+    const slow = client();
+    // Four are read at once, and the fifth in part.
+    const five = targets.map((target) => target.padEnd(HEADER_BYTES_MAX - 4, '-'));
+    slow.send(five.map((target) => `P${target}.`).join(''));
+    turn(0, LISTENER);
+    http.drain();
+    room.bytes = 10_000;
+    turn(1, FIRST);
+    turn(2, FIRST);
+    expect(slow.replies()).toEqual([...five.slice(0, 5), 'end']);
+    turn(3, FIRST);
+    turn(4, FIRST);
+    expect(http.connections).toBe(1);
+    http.tick(10_000);
+    expect(http.connections).toBe(0);
+  });
+
+  it('has so much time for all that waits, however often it reads a little', () => {
+    const room = { bytes: 1 };
+    const { http, turn, counters, client } = fixture(4, narrowSystem(room));
+    client().send('Pa.');
+    turn(0, LISTENER);
+    for (let nowMs = 1_000; nowMs < 10_000; nowMs += 1_000) {
+      room.bytes = 1;
+      turn(nowMs, FIRST);
+      http.tick(nowMs);
+    }
+    expect(http.connections).toBe(1);
+    http.tick(10_001);
+    expect(http.connections).toBe(0);
+    expect(counters.get('httpSlowReaders')).toBe(1);
+  });
+
+  it('leaves no block behind when it cannot even be told that it was too slow', () => {
+    const room = { bytes: 0 };
+    const { http, turn, passed, client } = fixture(BLOCKS_MAX, narrowSystem(room));
+    for (let round = 0; round < 3; round++) {
+      const nowMs = round * 100_000;
+      for (let i = 0; i < BLOCKS_MAX; i++) client().send('Pa');
+      turn(nowMs, LISTENER);
+      expect(http.connections).toBe(BLOCKS_MAX);
+      // A refusal that waits for room, and then the end of that wait.
+      http.beginTurn(nowMs + 20_000);
+      http.tick(nowMs + 20_000);
+      expect(http.connections).toBe(BLOCKS_MAX);
+      http.tick(nowMs + 40_000);
+      expect(http.connections).toBe(0);
+    }
+    expect(passed).toEqual([]);
   });
 });
 

@@ -13,8 +13,6 @@ import {
   ENFILE,
   ENOBUFS,
   ENOMEM,
-  EPOLLERR,
-  EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
   MSG_MORE,
@@ -25,12 +23,12 @@ import { acceptConnection } from '../../sys/socket.js';
 import { SocketAddress } from '../../sys/socket-address.js';
 import type { Sys } from '../../sys/sys.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
-import { HTTP_BODY_BYTES_MAX, type HttpBatchHandler } from '../handler.js';
-import { BlockPool } from './block-pool.js';
+import type { HttpBatchHandler } from '../handler.js';
+import { ConnectionBlocks } from './connection-blocks.js';
 import { ConnectionSlots, Phase } from './connection-slots.js';
 import type { FastHttpDependencies, FastHttpOptions, HandOver } from './fast-http-options.js';
 import { Head, type HeadParser } from './head-parser.js';
-import { ReplyWriter } from './reply-writer.js';
+import { REPLIES_BYTES, ReplyWriter } from './reply-writer.js';
 import { RequestBatch } from './request-batch.js';
 import type { SocketLoop, Watcher } from './socket-loop.js';
 import { TcpListeners } from './tcp-listeners.js';
@@ -62,7 +60,7 @@ export class FastHttp implements Watcher {
   readonly #watcher: number;
   readonly #listeners: TcpListeners;
   readonly #slots: ConnectionSlots;
-  readonly #blocks: BlockPool;
+  readonly #blocks: ConnectionBlocks;
   readonly #batch: RequestBatch;
   /** Connections of this accept, before any of them is read. */
   readonly #accepted = new Int32Array(ACCEPTS_PER_TURN);
@@ -86,8 +84,9 @@ export class FastHttp implements Watcher {
     this.#watcher = loop.register(this);
     this.#listeners = new TcpListeners({ sys, loop, watcher: this.#watcher });
     this.#slots = new ConnectionSlots(options.connectionsMax);
-    this.#blocks = new BlockPool(sys, HTTP_BODY_BYTES_MAX, options.blocksMax);
     this.#batch = new RequestBatch(options.headerBytesMax, dependencies);
+    const blockBytes = REPLIES_BYTES + this.#batch.partBytes;
+    this.#blocks = new ConnectionBlocks(sys, { ...options, blockBytes });
     this.#replies = new ReplyWriter(sys, dependencies);
     this.#name = new SocketAddress(sys);
     try {
@@ -108,7 +107,7 @@ export class FastHttp implements Watcher {
     this.#turnBegun = false;
   }
 
-  ready(local: number, events: number): void {
+  ready(local: number): void {
     if (!this.#turnBegun) {
       this.#turnBegun = true;
       this.#handler.beginBatch();
@@ -122,11 +121,8 @@ export class FastHttp implements Watcher {
     const slot = local - CONNECTION_LOCAL;
     // Closed in this very turn, and perhaps another connection's already, which was read.
     if (this.#slots.fd[slot] < 0 || this.#slots.watched[slot] === 0) return;
-    if ((events & EPOLLOUT) !== 0 && this.#slots.phase[slot] === Phase.sending) {
-      this.#sendRest(slot);
-    } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) !== 0) {
-      this.#read(slot);
-    }
+    if (this.#slots.phase[slot] === Phase.sending) this.#sendRest(slot);
+    else this.#read(slot);
   }
 
   endTurn(): void {
@@ -145,6 +141,7 @@ export class FastHttp implements Watcher {
       if (phase === Phase.partial) {
         this.#counters.count(FrontendCounter.httpTimeouts);
         slots.closing[slot] = 1;
+        this.#blocks.give(slot);
         this.#send(slot, this.#replies.refuse(408, 0, false));
         continue;
       }
@@ -236,7 +233,7 @@ export class FastHttp implements Watcher {
     const slots = this.#slots;
     const batch = this.#batch;
     const base = batch.base(batch.count);
-    const held = slots.phase[slot] === Phase.partial ? this.#takeBack(slot, base) : 0;
+    const held = this.#blocks.takeInput(slot, batch.bytes, base);
     const received = batch.recv(slots.fd[slot], base + held, batch.partBytes - held);
     if (received === -EAGAIN) {
       if (held > 0 && !this.#keep(slot, base, base + held)) this.#close(slot);
@@ -284,28 +281,23 @@ export class FastHttp implements Watcher {
       prepared = -1;
       at = parser.end;
       if (at === limit || slots.closing[slot] !== 0) break;
-      result = batch.parse(at, limit);
-      if (out <= this.#replies.full) continue;
-      if (!this.#send(slot, out)) return;
-      if (slots.phase[slot] === Phase.sending) {
-        // It asks for more than it reads.
-        this.#counters.count(FrontendCounter.httpSlowReaders);
-        this.#close(slot);
-        return;
+      if (out > this.#replies.full) {
+        if (!this.#send(slot, out)) return;
+        if (slots.phase[slot] === Phase.sending) break;
+        out = 0;
       }
-      out = 0;
+      result = batch.parse(at, limit);
     }
     const rest = limit - at;
     // Nothing was answered: the request that a stop waits for is not complete yet.
     const isWaitedFor = out === 0 && slots.phase[slot] === Phase.partial;
     if (slots.closing[slot] !== 0 && rest > 0 && !isWaitedFor) slots.lingers[slot] = 1;
-    if (out > 0 && !this.#send(slot, out)) return;
-    if (slots.phase[slot] === Phase.sending && rest > 0) {
-      this.#counters.count(FrontendCounter.httpSlowReaders);
-      this.#close(slot);
+    if (slots.phase[slot] !== Phase.sending && out > 0 && !this.#send(slot, out)) return;
+    if (slots.phase[slot] === Phase.sending) {
+      // Further requests are answered when it has read these replies.
+      if (slots.closing[slot] === 0) this.#blocks.keepInput(slot, batch.bytes, at, limit);
       return;
     }
-    if (slots.phase[slot] === Phase.sending) return;
     if (slots.closing[slot] !== 0 && !isWaitedFor) return;
     if (at > batch.base(i)) {
       // What follows is another request, with a time of its own.
@@ -352,18 +344,11 @@ export class FastHttp implements Watcher {
     }
     this.#counters.add(FrontendCounter.httpBytesOut, sent);
     if (sent === length) return slots.closing[slot] === 0 || this.#finish(slot);
-    const rest = length - sent;
-    const block = rest <= this.#blocks.blockBytes ? this.#blocks.take() : -1;
-    if (block < 0) {
+    if (!this.#blocks.keepReply(slot, bytes, start + sent, end)) {
       this.#counters.count(FrontendCounter.httpSlowReaders);
       this.#close(slot);
       return false;
     }
-    const at = this.#blocks.offset(block);
-    for (let i = 0; i < rest; i++) this.#blocks.bytes[at + i] = bytes[start + sent + i];
-    slots.block[slot] = block;
-    slots.start[slot] = 0;
-    slots.end[slot] = rest;
     slots.phase[slot] = Phase.sending;
     slots.sinceMs[slot] = this.#nowMs;
     return this.#watchFor(slot, EPOLLOUT);
@@ -372,24 +357,29 @@ export class FastHttp implements Watcher {
   /** Goes on with a reply that had no room. */
   #sendRest(slot: number): void {
     const slots = this.#slots;
-    const block = slots.block[slot];
-    const length = slots.end[slot] - slots.start[slot];
-    const address = this.#blocks.address(block) + slots.start[slot];
-    const sent = this.#sys.send(slots.fd[slot], address, length, MSG_NOSIGNAL);
+    const blocks = this.#blocks;
+    const length = blocks.replyBytes(slot);
+    const sent = this.#sys.send(slots.fd[slot], blocks.replyAddress(slot), length, MSG_NOSIGNAL);
     if (sent === -EAGAIN) return;
     if (sent < 0) {
       this.#close(slot);
       return;
     }
     this.#counters.add(FrontendCounter.httpBytesOut, sent);
-    slots.start[slot] += sent;
-    slots.sinceMs[slot] = this.#nowMs;
+    blocks.replySent(slot, sent);
+    // Its time runs on: who reads a little now and then is to be done in the end, too.
     if (sent < length) return;
-    this.#blocks.give(block);
-    slots.block[slot] = -1;
-    slots.phase[slot] = Phase.idle;
-    if (slots.closing[slot] === 0) this.#watchFor(slot, EPOLLIN);
-    else this.#finish(slot);
+    slots.sinceMs[slot] = this.#nowMs;
+    const batch = this.#batch;
+    const base = batch.base(batch.count);
+    const held = blocks.takeInput(slot, batch.bytes, base);
+    if (held === 0 && slots.closing[slot] !== 0) {
+      this.#finish(slot);
+      return;
+    }
+    slots.phase[slot] = held === 0 ? Phase.idle : Phase.partial;
+    if (!this.#watchFor(slot, EPOLLIN) || held === 0) return;
+    if (batch.add(slot, base + held)) this.#answerAll();
   }
 
   /** All is sent: ends the connection, or lingers when more came than was answered. */
@@ -422,30 +412,11 @@ export class FastHttp implements Watcher {
 
   /** Puts part of a request aside. False when all blocks are in use. */
   #keep(slot: number, start: number, limit: number): boolean {
-    const block = this.#blocks.take();
-    if (block < 0) return false;
+    if (!this.#blocks.keepInput(slot, this.#batch.bytes, start, limit)) return false;
     const slots = this.#slots;
-    const at = this.#blocks.offset(block);
-    const { bytes } = this.#batch;
-    for (let i = start; i < limit; i++) this.#blocks.bytes[at + i - start] = bytes[i];
     if (slots.phase[slot] !== Phase.partial) slots.sinceMs[slot] = this.#nowMs;
     slots.phase[slot] = Phase.partial;
-    slots.block[slot] = block;
-    slots.end[slot] = limit - start;
     return true;
-  }
-
-  /** Brings what was put aside back to the input, at `base`; returns its length. */
-  #takeBack(slot: number, base: number): number {
-    const slots = this.#slots;
-    const block = slots.block[slot];
-    const at = this.#blocks.offset(block);
-    const length = slots.end[slot];
-    const { bytes } = this.#batch;
-    for (let i = 0; i < length; i++) bytes[base + i] = this.#blocks.bytes[at + i];
-    this.#blocks.give(block);
-    slots.block[slot] = -1;
-    return length;
   }
 
   /** Hands the connection and `input[start..limit)` to node's server. */
@@ -490,9 +461,7 @@ export class FastHttp implements Watcher {
   }
 
   #release(slot: number): void {
-    const { block } = this.#slots;
-    if (block[slot] >= 0) this.#blocks.give(block[slot]);
-    block[slot] = -1;
+    this.#blocks.give(slot);
     this.#slots.give(slot);
     this.#counters.add(FrontendCounter.httpConnectionsOpen, -1);
     Atomics.sub(this.#open, 0, 1);

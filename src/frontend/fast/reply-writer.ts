@@ -21,8 +21,11 @@ import { refusalStatus } from '../http/refusal.js';
 import { LatencyProtocol } from '../latency.js';
 import { HEAD_CLOSE, HEAD_END, HEAD_KEEP, refusalBytes } from './response-head.js';
 
-const REPLIES_BYTES = 256 * 1024;
 const HEAD_BYTES_MAX = 160;
+/** Replies to pipelined requests that leave with one call: so many bytes and another reply. */
+const PIPELINED_BYTES = 16 * 1024;
+/** The most that one call sends, and so the most that may wait for a client to read. */
+export const REPLIES_BYTES = PIPELINED_BYTES + HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX;
 /** Where the first body begins. */
 const FIRST_BODY = HEAD_BYTES_MAX;
 
@@ -32,7 +35,7 @@ export class ReplyWriter {
   /** Where the first reply begins. */
   start = 0;
   /** Behind this offset another reply might not fit. */
-  readonly full = REPLIES_BYTES - HTTP_BODY_BYTES_MAX - HEAD_BYTES_MAX;
+  readonly full = PIPELINED_BYTES;
   readonly #memory: PinnedMemory;
   /** Where the first body goes, and where all others are written before they are moved. */
   readonly #first: Uint8Array;
