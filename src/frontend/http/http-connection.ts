@@ -66,13 +66,15 @@ export class HttpConnection {
   }
 
   /**
-   * Notes that `response` of about `bytes` bytes is to be sent. Returns false when the client has
-   * too many unread replies.
+   * Notes that `response` of about `bytes` bytes is to be sent. Returns false, and it must not be,
+   * when the client has too many unread replies.
    */
   replying(response: ServerResponse, bytes: number): boolean {
-    this.#queuedBytes = this.repliesUnsent ? this.#queuedBytes + bytes : bytes;
+    const queuedBytes = this.repliesUnsent ? this.#queuedBytes + bytes : bytes;
+    if (queuedBytes > QUEUED_BYTES_MAX) return false;
+    this.#queuedBytes = queuedBytes;
     this.#last = response;
-    return this.#queuedBytes <= QUEUED_BYTES_MAX;
+    return true;
   }
 
   /** True while the system has not taken all replies. They leave in order: the last one tells. */

@@ -296,6 +296,19 @@ describe('PortableHttp, bad input', () => {
     expect(responses(text).map((r) => r.body.split(' ')[1])).toEqual(['/h']);
   });
 
+  it('sends what is due to a client that asks for too much at once, then a 503', async () => {
+    const { client, http, handler } = await serve();
+    const replies = responses(await client(GET('/big').repeat(20)).all());
+    expect(handler.seen.length).toBeLessThan(20);
+    // What the system takes at once does not count.
+    expect(replies.length).toBeGreaterThan(8);
+    const last = replies.pop();
+    expect(last?.status).toBe(503);
+    expect(last?.head).toMatch(/^Connection: close\r?$/m);
+    for (const { status, body } of replies) expect([status, body.length]).toEqual([200, BIG_BYTES]);
+    expect(http.counters.get('httpSlowReaders')).toBe(1);
+  });
+
   it('cuts a client that does not read its replies, without delaying another', async () => {
     const { client, http } = await serve({ sendTimeoutMs: 80 });
     const lazy = client();

@@ -191,8 +191,7 @@ export class RequestResponder {
       connection.requests < this.#limits.requestsPerConnectionMax;
     if (!connection.replying(response, request.method === 'HEAD' ? HEAD_BYTES : replyBytes)) {
       this.#counters.count(FrontendCounter.httpSlowReaders);
-      connection.closing = true;
-      connection.socket.destroy();
+      connection.refuse(503);
       return undefined;
     }
     if (!kept) connection.closing = true;
