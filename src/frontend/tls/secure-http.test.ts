@@ -255,11 +255,18 @@ describe('PortableHttp over TLS', () => {
 
   it('cuts a handshake that takes too long, and only that', async () => {
     const { port, counters } = await serve({ handshakeTimeoutMs: 60 });
-    const done = await shake(port);
+    let done: TLSSocket | undefined;
+    let cut = 0;
+    // A busy machine may take longer than that for a whole one, too: then once more.
+    for (; done === undefined; cut = counters.get('httpsHandshakeTimeouts')) {
+      const shaken = await shake(port).catch(() => undefined);
+      await until(() => counters.get('httpsHandshakesOpen') === 0);
+      if (counters.get('httpsHandshakeTimeouts') === cut) done = shaken;
+    }
     const slow = dial(port);
     slow.write(Buffer.from('16030100', 'hex'));
     await read(slow);
-    expect(counters.get('httpsHandshakeTimeouts')).toBe(1);
+    expect(counters.get('httpsHandshakeTimeouts')).toBe(cut + 1);
     expect(counters.get('httpsHandshakesOpen')).toBe(0);
     done.write(LAST('/done'));
     expect(responses(await read(done))).toHaveLength(1);
