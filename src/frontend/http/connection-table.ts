@@ -1,6 +1,7 @@
 /**
  * All connections of a worker, and their bound. A sweep, one timer for all, finds those that take
- * too long; what node's parser times itself (headers, requests, idle connections) is left to it.
+ * too long; what node's parser times itself (headers, requests, idle connections) is left to it, but
+ * for line ends between requests: they are no request, and yet each makes node wait anew.
  */
 import type { Socket } from 'node:net';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
@@ -14,6 +15,8 @@ export interface ConnectionLimits {
   readonly sendTimeoutMs: number;
   /** How long a proxy may take to send its PROXY header. */
   readonly proxyHeaderTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly requestTimeoutMs: number;
 }
 
 const SWEEP_MS_MAX = 1_000;
@@ -26,11 +29,14 @@ export class ConnectionTable {
   /** Without a complete request so far, oldest first: a Set keeps the order of insertion. */
   readonly #halfOpen = new Set<HttpConnection>();
   readonly #timer: NodeJS.Timeout;
+  /** The longest that a client may wait, and then take for a request. */
+  readonly #servedMsMax: number;
   #whenEmpty: (() => void) | undefined;
 
   constructor(limits: ConnectionLimits, counters: FrontendCounters) {
     this.#limits = limits;
     this.#counters = counters;
+    this.#servedMsMax = limits.keepAliveTimeoutMs + limits.requestTimeoutMs + SWEEP_MS_MAX;
     const shortest = Math.min(limits.sendTimeoutMs, limits.proxyHeaderTimeoutMs) / 4;
     const sweepMs = Math.min(SWEEP_MS_MAX, Math.max(SWEEP_MS_MIN, shortest));
     this.#timer = setInterval(() => this.sweep(performance.now()), sweepMs).unref();
@@ -100,6 +106,7 @@ export class ConnectionTable {
     for (const connection of this.#bySocket.values()) {
       this.#countBytes(connection);
       if (connection.upgraded || connection.shaking) continue;
+      if (connection.repliesUnsent) connection.servedMs = nowMs;
       if (connection.lingerUntilMs > 0) {
         if (nowMs >= connection.lingerUntilMs) connection.socket.destroy();
       } else if (connection.gated) {
@@ -109,6 +116,9 @@ export class ConnectionTable {
         }
       } else if (!connection.repliesUnsent) {
         connection.unsentSinceMs = 0;
+        if (nowMs - connection.servedMs < this.#servedMsMax) continue;
+        this.#counters.count(FrontendCounter.httpTimeouts);
+        connection.socket.destroy();
       } else if (connection.unsentSinceMs === 0) {
         connection.unsentSinceMs = nowMs;
       } else if (nowMs - connection.unsentSinceMs >= this.#limits.sendTimeoutMs) {

@@ -30,6 +30,8 @@ export class HttpConnection {
   upgraded = false;
   /** When a reply was first found unsent by a sweep; 0: none is. */
   unsentSinceMs = 0;
+  /** When it was opened, its last request came, or a reply was last found unsent by a sweep. */
+  servedMs: number;
   /** When a closing connection is cut; 0: it is not closing that way. */
   lingerUntilMs = 0;
   bytesInCounted = 0;
@@ -43,6 +45,7 @@ export class HttpConnection {
   constructor(socket: Socket, nowMs: number) {
     this.socket = socket;
     this.openedMs = nowMs;
+    this.servedMs = nowMs;
   }
 
   /** Notes that a PROXY header was read, and `restBytes` bytes of the client's own behind it. */
@@ -60,8 +63,9 @@ export class HttpConnection {
   }
 
   /** Notes that a request has arrived. */
-  requestArrived(): void {
+  requestArrived(nowMs: number): void {
     this.requests++;
+    this.servedMs = nowMs;
     this.#bytesAtRequest = this.socket.bytesRead;
   }
 

@@ -296,6 +296,21 @@ describe('PortableHttp, bad input', () => {
     expect(responses(text).map((r) => r.body.split(' ')[1])).toEqual(['/h']);
   });
 
+  it('ends a connection on which nothing but line ends come', async () => {
+    const { client, http } = await serve({
+      keepAliveTimeoutMs: 50,
+      headersTimeoutMs: 50,
+      requestTimeoutMs: 50,
+    });
+    const tiring = client(GET('/a'));
+    await tiring.until((text) => text.includes('/a'));
+    await until(() => {
+      tiring.send('\r\n');
+      return http.counters.get('httpConnectionsOpen') === 0;
+    });
+    expect(http.counters.get('httpTimeouts')).toBe(1);
+  });
+
   it('sends what is due to a client that asks for too much at once, then a 503', async () => {
     const { client, http, handler } = await serve();
     const replies = responses(await client(GET('/big').repeat(20)).all());

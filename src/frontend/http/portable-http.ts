@@ -336,7 +336,7 @@ export class PortableHttp implements Frontend {
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const startMs = performance.now();
-    const connection = this.#requester(request.socket);
+    const connection = this.#requester(request.socket, startMs);
     if (connection === undefined) return;
     this.#responder.respond(connection, request, response);
     this.counters.latency.record(LatencyProtocol.http, performance.now() - startMs, 1);
@@ -352,12 +352,12 @@ export class PortableHttp implements Frontend {
   };
 
   /** The connection of a request that is to be answered; notes that it arrived. */
-  #requester(socket: Socket): HttpConnection | undefined {
+  #requester(socket: Socket, nowMs = performance.now()): HttpConnection | undefined {
     const connection = this.#table.find(socket);
     // Requests behind one whose reply closes the connection are not served.
     if (connection === undefined || connection.closing) return undefined;
     if (connection.requests === 0) this.#table.opened(connection);
-    connection.requestArrived();
+    connection.requestArrived(nowMs);
     this.counters.count(FrontendCounter.httpRequests);
     return connection;
   }
