@@ -44,6 +44,16 @@ describe('the thread of the portable HTTP server beside fast workers', () => {
     expect(threads()).toBe(after);
   });
 
+  it('counts no connection that another thread has accepted', async () => {
+    tracker = await TrackerProcess.start({ config: { io: 'fast' } });
+    const headers = ['X-Forwarded-For: 192.0.2.1'];
+    await httpGet(tracker.http4, announceTarget(newHash()));
+    for (let i = 0; i < 5; i++)
+      await httpGet(tracker.http4, announceTarget(newHash()), { headers });
+    const { http } = (await tracker.adminJson('/stats.json')) as { http: Record<string, number> };
+    expect(http).toMatchObject({ requests: 6, connectionsTotal: 6 });
+  });
+
   it('is one of several: each starts when it is its turn, and their peers meet', async () => {
     const config = { io: 'fast', workers: 1, websocket: { workers: 3 } };
     tracker = await TrackerProcess.start({ config });

@@ -52,7 +52,6 @@ export class ConnectionTable {
    */
   admit(socket: Socket): HttpConnection | undefined {
     const nowMs = performance.now();
-    this.#counters.count(FrontendCounter.httpConnectionsTotal);
     if (this.#bySocket.size >= this.#limits.connectionsMax && !this.#evict(nowMs)) {
       this.#counters.count(FrontendCounter.httpConnectionsRefused);
       socket.destroy();

@@ -279,6 +279,8 @@ export class PortableHttp implements Frontend {
   }
 
   #onConnection(server: Server, parsers: readonly ConnectionListener[], socket: Socket): void {
+    // Who accepted the others has counted them.
+    if (server !== this.#adopter) this.counters.count(FrontendCounter.httpConnectionsTotal);
     const connection = this.#table.admit(socket);
     if (connection === undefined) return;
     const attach = (): void => {
