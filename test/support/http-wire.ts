@@ -45,7 +45,7 @@ export class HttpWire {
       allowHalfOpen: true,
       ...(local === undefined ? {} : { localAddress: local }),
     });
-    await within(once(socket, 'connect'), 5_000, `a connection to ${server.host}`);
+    await within(once(socket, 'connect'), 30_000, `a connection to ${server.host}`);
     socket.setNoDelay(true);
     return new HttpWire(socket);
   }
@@ -83,7 +83,7 @@ export class HttpWire {
         if (!(await this.#more())) throw new Error('the connection closed before a reply');
       }
     };
-    return await within(read(), options.limitMs ?? 10_000, 'an HTTP reply');
+    return await within(read(), options.limitMs ?? 30_000, 'an HTTP reply');
   }
 
   #parse(end: number, head: boolean): { reply: Omit<HttpReply, 'body'>; length: number } {
@@ -102,7 +102,7 @@ export class HttpWire {
   }
 
   /** Waits until the server closes, and returns the bytes that no reply claimed. */
-  async closed(limitMs = 10_000): Promise<Buffer> {
+  async closed(limitMs = 30_000): Promise<Buffer> {
     const wait = async (): Promise<Buffer> => {
       while (await this.#more());
       return this.#received;
