@@ -1,8 +1,8 @@
 /** What `/api/v1/cluster` shows: the cluster as one node sees it. */
 
 /**
- * `joining`: not yet caught up. `unreachable` comes with a reason: `silent`, `clock`; and where a minder
- * looks, `probes` (none of its addresses answers) and `flapping` (it came and went, and must stay).
+ * `joining`: not yet caught up. `unreachable` comes with a reason: `stopped` (it said that it ends),
+ * `silent`, `clock`; and where a minder looks, `probes` (none of its addresses answers) and `flapping` (it came and went, and must stay).
  */
 export type NodeState = 'joining' | 'healthy' | 'draining' | 'unreachable' | 'revoked';
 

@@ -1,7 +1,7 @@
 /** The cluster as this tracker sees it, for people and for `/api/v1/cluster`. */
 import type { ClusterView, LinkView, NodeView } from '../admin/cluster-view.js';
 import { snakeCase } from '../lib/snake-case.js';
-import { wholeRoot } from '../protocol/cluster/heartbeat.js';
+import { isStopped, wholeRoot } from '../protocol/cluster/heartbeat.js';
 import { storeTotals } from '../swarm/totals.js';
 import type { OwnState } from './heartbeats.js';
 import type { NodeTable } from './node-table.js';
@@ -90,7 +90,9 @@ function viewNode(
   const offsetMs = lag.offsetMs ?? 0;
   return {
     ...seen,
-    ...(isSilent ? SILENT : conditionOf(heartbeat, offsetMs - clusterOffsetMs, options)),
+    ...(isSilent && !isStopped(heartbeat)
+      ? SILENT
+      : conditionOf(heartbeat, offsetMs - clusterOffsetMs, options)),
     name: heartbeat.name,
     role: heartbeat.role,
     version: heartbeat.software ?? '',

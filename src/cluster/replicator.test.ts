@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { STOPPED } from '../protocol/cluster/heartbeat.js';
 import { infoHashOf, nodeId, TestCluster, type TestPeer } from './replicators.testing.js';
 
 describe('changes travel', () => {
@@ -183,6 +184,26 @@ it('forgets a node that was silent for long, and keeps its peers', () => {
   cluster.run(2_000);
   expect(a.replicator.view('').nodes).toHaveLength(1);
   expect(a.counts().leechers).toBe(1);
+});
+
+it('says that it is about to end, and is known to have ended when it is silent', () => {
+  const cluster = new TestCluster();
+  const [a, b] = cluster.startAll(2);
+  const seen = () => a.replicator.view('').nodes[1];
+  b.replicator.announceState({ state: 'draining', reason: 'operator' });
+  b.replicator.leave();
+  cluster.run(10);
+  expect(seen()).toMatchObject(STOPPED);
+  // It replicates until it is stopped, and nothing that it is told changes its mind.
+  b.replicator.announceState(undefined);
+  b.announce();
+  cluster.run(2_000);
+  expect([a.counts().leechers, seen().reason]).toEqual([1, STOPPED.reason]);
+  b.replicator.stop();
+  cluster.run(7_000);
+  expect(seen()).toMatchObject(STOPPED);
+  cluster.start(2);
+  expect(cluster.runUntil(() => seen().state === 'healthy')).toBe(true);
 });
 
 it('tells everything before it falls silent', () => {

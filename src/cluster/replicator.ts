@@ -12,6 +12,7 @@
  * so does in the simulation exactly what it does in a cluster. The work of one tick is bounded.
  */
 import type { ClusterView } from '../admin/cluster-view.js';
+import { STOPPED } from '../protocol/cluster/heartbeat.js';
 import { isNodeId } from '../protocol/cluster/node-id.js';
 import { DigestReader } from '../swarm/digest.js';
 import { OriginRemoval } from '../swarm/origin-removal.js';
@@ -73,6 +74,8 @@ export class Replicator {
   #rootsMs = Number.NEGATIVE_INFINITY;
   /** Changes that were drained by the last two heartbeats. */
   #changes: readonly [number, number] = [-1, -2];
+  /** The others have been told that this node ends. */
+  #isLeaving = false;
   #isStopped = false;
 
   constructor(options: ReplicatorOptions, means: ReplicatorDependencies) {
@@ -217,6 +220,14 @@ export class Replicator {
     return viewCluster(this.#context, { nodes: this.#nodes, own });
   }
 
+  /** Tells the others at once that this node is about to end, so that they send nobody here. */
+  leave(): void {
+    if (this.#isStopped || this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#setTime();
+    this.#beat();
+  }
+
   /** Tells what is left to tell, and falls silent. */
   stop(): void {
     if (this.#isStopped) return;
@@ -239,6 +250,7 @@ export class Replicator {
   }
 
   #state(): OwnState {
+    if (this.#isLeaving) return STOPPED;
     if (!this.caughtUp) return { state: 'joining', reason: 'takes what the others hold' };
     return this.#announced ?? { state: 'healthy', reason: '' };
   }

@@ -15,6 +15,7 @@ import type { ReplicationTransport } from '../cluster/transport.js';
 import type { TrackerSet } from '../dns/tracker-set.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
+import { isStopped } from '../protocol/cluster/heartbeat.js';
 import { AttemptGate } from './attempt-gate.js';
 import { Challenges } from './challenges.js';
 import type { ControlState } from './control-state.js';
@@ -224,7 +225,7 @@ export class HealthDesk {
       states.set(id, state);
       const before = this.#states.get(id);
       if (before === state || (before === undefined && state !== 'unreachable')) continue;
-      const level = state === 'unreachable' ? 'warn' : 'info';
+      const level = state === 'unreachable' && !isStopped({ state, reason }) ? 'warn' : 'info';
       this.#dependencies.log.log(level, `a tracker is ${state}`, {
         node: id,
         nodeName: name,

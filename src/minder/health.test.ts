@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { STOPPED } from '../protocol/cluster/heartbeat.js';
 import { Health, type MinderReports, type NodeFacts } from './health.js';
 import { parseEndpoint } from './probe-endpoint.js';
 import type { EndpointReport } from './prober.js';
@@ -206,6 +207,17 @@ describe('the verdict on a node', () => {
     for (let second = 1; second < 60; second++)
       expect(step('healthy')).toBe('unreachable flapping');
     expect(step('healthy')).toBe('healthy');
+  });
+
+  it('sends nobody to a node that says it ends, and takes no such end for a fall', () => {
+    const rig = new Rig();
+    const said = { a: [report(A.udp4, 0)], ...WELL_B };
+    for (let restart = 0; restart < 4; restart++) {
+      rig.nodes = [node('a', STOPPED), node('b')];
+      expect(rig.judge(said).of('a')[0]).toBe('unreachable stopped');
+      rig.nodes = [node('a'), node('b')];
+      expect(rig.judge(said).of('a')[0]).toBe('healthy');
+    }
   });
 
   it('holds back an address that flaps, and not its node', () => {

@@ -15,6 +15,7 @@
  * sockets here: reports come with their age.
  */
 import type { NodeState, ProbeView } from '../admin/cluster-view.js';
+import { isStopped } from '../protocol/cluster/heartbeat.js';
 import { FlapDamper } from './flap-damper.js';
 import type { ProbeEndpoint } from './probe-endpoint.js';
 import type { EndpointReport } from './prober.js';
@@ -171,9 +172,11 @@ export class Health {
     nowMs: number,
   ): NodeVerdict {
     if (facts.state === 'revoked') return { ...facts, endpoints: [] };
-    const isSilent = facts.state === 'unreachable';
-    const isHeld = this.#damper.note(facts.id, !isSilent && !isDead, nowMs);
-    if (isSilent || (!isDead && !isHeld)) return { ...facts, endpoints };
+    const isAway = facts.state === 'unreachable';
+    // Who ends in order has not fallen: a few restarts in a row are no sign of anything.
+    const hasFallen = (isAway || isDead) && !isStopped(facts);
+    const isHeld = this.#damper.note(facts.id, !hasFallen, nowMs);
+    if (isAway || (!isDead && !isHeld)) return { ...facts, endpoints };
     return { ...facts, state: 'unreachable', reason: isDead ? 'probes' : 'flapping', endpoints };
   }
 

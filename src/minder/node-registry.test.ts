@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../lib/clock.js';
-import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
+import { type Heartbeat, STOPPED } from '../protocol/cluster/heartbeat.js';
 import { ControlState } from './control-state.js';
 import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
 import { NodeRegistry } from './node-registry.js';
@@ -108,6 +108,19 @@ describe('the registry of nodes', () => {
     expect(view(A)).toMatchObject({ state: 'unreachable', reason: 'silent' });
     beat(A);
     expect(view(A).state).toBe('healthy');
+  });
+
+  it('believes a node that says it ends, then and when it is silent, until it is heard again', () => {
+    state.commit([{ kind: 'drain', id: B, value: { draining: true, sinceMs: 1 } }]);
+    for (const id of [A, B]) {
+      beat(id);
+      beat(id, STOPPED);
+      expect(view(id)).toMatchObject({ ...STOPPED, lastHeartbeatMs: 0 });
+    }
+    clock.advance(6);
+    for (const id of [A, B]) expect(view(id)).toMatchObject(STOPPED);
+    beat(A, { epoch: 2 });
+    expect(view(A)).toMatchObject({ state: 'healthy', reason: null });
   });
 
   it('gives everybody a few seconds after a start of its own', () => {

@@ -1,16 +1,23 @@
 /**
  * The minder's view of the nodes: who has enrolled, by the state, and how each is, by its heartbeats.
  *
- * A node is `joining` and `healthy` as it says itself. `unreachable` is what we say: of one that has
- * not been heard for a while (`silent`), and of one whose clock is far off ours (`clock`), since the
- * newest word about a peer could not be told from an old one. A tracker that the operator drains is
- * `draining` whatever it says. Probes add what they found (`judgeBy`).
+ * A node is `joining` and `healthy` as it says itself, and `unreachable` when it says that it ends
+ * (`stopped`). Otherwise `unreachable` is what we say: of one that has not been heard for a while
+ * (`silent`), and of one whose clock is far off ours (`clock`), since the newest word about a peer could
+ * not be told from an old one. A tracker that the operator drains is `draining` whatever else it says.
+ * Probes add what they found (`judgeBy`).
  */
 import type { ClusterView, LinkView, NodeState, NodeView } from '../admin/cluster-view.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { SecondBudget } from '../lib/second-budget.js';
-import { decodeHeartbeat, type Heartbeat, wholeRoot } from '../protocol/cluster/heartbeat.js';
+import {
+  decodeHeartbeat,
+  type Heartbeat,
+  isStopped,
+  STOPPED,
+  wholeRoot,
+} from '../protocol/cluster/heartbeat.js';
 import type { ControlRecord } from './control-record.js';
 import type { ControlState } from './control-state.js';
 import { type NodeFacts, type NodeVerdict, probeViews } from './health.js';
@@ -307,6 +314,8 @@ export class NodeRegistry {
         ? { state: 'joining', reason: null }
         : { state: 'unreachable', reason: 'silent' };
     }
+    // That is why it is silent now, or will be.
+    if (isStopped(live.heartbeat)) return STOPPED;
     if (this.#isSilent(live)) return { state: 'unreachable', reason: 'silent' };
     if (Math.abs(median(live.offsetsMs)) > this.#clockOffsetMaxMs) {
       return { state: 'unreachable', reason: 'clock' };

@@ -203,6 +203,31 @@ describe('the set of trackers', () => {
   });
 });
 
+describe('trackers that say that they end', () => {
+  const ended = (...names: string[]) =>
+    names.map((name) => verdict(name, ['unreachable', 'well'], 'stopped'));
+
+  it('go at once, also while others are waited for', () => {
+    const keeper = settled();
+    keeper.update(all({ a: ['healthy'], b: ['healthy'], c: ['healthy'] }));
+    keeper.update([...all({ a: ['healthy'], b: ['healthy'] }), ...ended('c')]);
+    expect(namesOf(keeper)).toEqual(['a', 'b']);
+    const again = open();
+    again.update([...all({ a: ['healthy'], c: ['unreachable'] }), ...ended('b')]);
+    expect(namesOf(again)).toEqual(['a', 'c']);
+  });
+
+  it('stay when nobody else is left', () => {
+    const keeper = settled();
+    keeper.update(all({ a: ['healthy'], b: ['healthy'] }));
+    const before = keeper.set;
+    keeper.update(ended('a', 'b'));
+    expect(keeper.set).toBe(before);
+    keeper.update(all({ a: ['unreachable', 'dead'], b: ['unreachable', 'dead'] }));
+    expect(keeper.set).toBe(before);
+  });
+});
+
 describe('the file of the set', () => {
   it('has the last set for a restart, also when everything is down', () => {
     const keeper = settled();

@@ -17,6 +17,7 @@ import type { TrackerSet } from '../dns/tracker-set.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
+import { isStopped } from '../protocol/cluster/heartbeat.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 import { counts, type NodeVerdict } from './health.js';
 import { type ProbeEndpoint, parseEndpoint } from './probe-endpoint.js';
@@ -111,7 +112,7 @@ export class TrackerSetKeeper {
       this.#take(last, spokenFor(last, byId));
     } else if (seconds < this.#settledSeconds) {
       const ids = new Set(healthy.map(({ id }) => id));
-      const kept = last.filter(({ id }) => !ids.has(id) && byId.get(id)?.reason !== 'probes');
+      const kept = last.filter(({ id }) => !ids.has(id) && !isGone(byId.get(id)));
       this.#take([...healthy, ...kept]);
     } else {
       this.#take(healthy);
@@ -201,6 +202,11 @@ function countedOf({ endpoints }: NodeVerdict): ProbeEndpoint[] {
 /** Not to be used, however few are left. Undefined: no such node any more. */
 function isOut(verdict: NodeVerdict | undefined): boolean {
   return verdict === undefined || verdict.state === 'revoked' || verdict.isDraining;
+}
+
+/** Nothing that is still to be heard of it will say that it is well. */
+function isGone(verdict: NodeVerdict | undefined): boolean {
+  return verdict !== undefined && (verdict.reason === 'probes' || isStopped(verdict));
 }
 
 /** Of a last set: who still seems to be there, or else everybody. */

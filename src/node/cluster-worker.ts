@@ -215,6 +215,7 @@ class ClusterWorker implements RunningWorker {
   hear(message: MainMessage): void {
     if (message.type === 'signals') this.#signals.connect(message.thread, message.end);
     if (message.type === 'addresses') this.#addresses.push(...message.addresses);
+    if (message.type === 'leave') this.#replicator.leave();
     // At the next start these counts are believed over the store's: they must not be older.
     if (message.type === 'storeSaved') this.#saveDownloads();
   }

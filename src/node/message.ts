@@ -75,6 +75,8 @@ export type MainMessage =
   | { readonly type: 'challenges'; readonly answers: ReadonlyMap<string, string> }
   /** To an HTTP worker: what all workers together bound. */
   | { readonly type: 'bound'; readonly bound: BoundSockets }
+  /** To the cluster worker: this tracker is about to stop, which the others should know. */
+  | { readonly type: 'leave' }
   /** To the cluster worker: the store was saved, so save what belongs to it. */
   | { readonly type: 'storeSaved' }
   /** To the cluster worker, once: URLs at which clients reach this tracker. */

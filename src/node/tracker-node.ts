@@ -464,6 +464,8 @@ export class TrackerNode {
   /** Everything in reverse order. `keeperMs` 0: without a last save. */
   async #stop({ socketsMs, keeperMs }: { socketsMs: number; keeperMs: number }): Promise<void> {
     if (this.#source !== undefined) this.#source.serving = false;
+    // Before anybody is refused: no client is to be sent here any more.
+    this.#cluster?.tell({ type: 'leave' });
     clearInterval(this.#keyTimer);
     this.#tuning?.stop();
     for (const timer of this.#lateTimers.values()) clearTimeout(timer);

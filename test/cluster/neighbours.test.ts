@@ -164,6 +164,9 @@ describe.runIf(IS_LONG)('the previous version beside this one', () => {
     // Old nodes tell their version to minders alone, and show none of others.
     await untilVersions(cluster.minder, { old: PREVIOUS_VERSION, fresh: version });
     expect((await versionsSeenBy(old)).old).toBe(PREVIOUS_VERSION);
+    // Its last word before its end has a reason that old nodes do not know.
+    await replace(fresh, 'fresh');
+    await cluster.converged();
     await expectNoComplaint();
   });
 

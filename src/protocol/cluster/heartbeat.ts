@@ -71,6 +71,22 @@ export const heartbeatSchema = z.object({
 });
 export type Heartbeat = z.output<typeof heartbeatSchema>;
 
+/**
+ * The last word of a node that ends in order, so that nobody has to wait for its silence. Versions that
+ * do not know the reason know the state.
+ */
+export const STOPPED = { state: 'unreachable', reason: 'stopped' } as const;
+
+export function isStopped({
+  state,
+  reason,
+}: {
+  readonly state: NodeState;
+  readonly reason: string | null;
+}): boolean {
+  return state === STOPPED.state && reason === STOPPED.reason;
+}
+
 /** The digest of all peers of a node, web peers included: the exclusive or of both. */
 export function wholeRoot({ root, webRoot }: Pick<Heartbeat, 'root' | 'webRoot'>): string {
   if (webRoot === undefined) return root;

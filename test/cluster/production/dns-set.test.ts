@@ -8,7 +8,7 @@ import { Cluster } from '../../support/cluster.js';
 import { until } from '../../support/deadline.js';
 import { dig } from '../../support/dig.js';
 import { measured } from '../../support/long.js';
-import { addressOf, dnsPortOf, named, ZONE } from './dns-cluster.js';
+import { addressOf, dnsPortOf, named, untilNamed, ZONE } from './dns-cluster.js';
 
 const LIMIT_MS = 60_000;
 const HOSTS = ['127.0.0.11', '127.0.0.12', '127.0.0.13'];
@@ -27,22 +27,8 @@ function at(host: string) {
   return { http: [`${host}:0`], udp: [`${host}:0`] };
 }
 
-/** Waits until the name has these addresses, and returns how long that took. */
-async function untilNamed(hosts: readonly string[], what: string): Promise<number> {
-  const startMs = performance.now();
-  await until(
-    async () => {
-      const found = await named(cluster.minder, 'A');
-      return found.toSorted().join() === hosts.toSorted().join() ? true : undefined;
-    },
-    LIMIT_MS,
-    what,
-  );
-  return performance.now() - startMs;
-}
-
 it('has the trackers that are well, and says what they speak', async () => {
-  await untilNamed(HOSTS, 'all three to be named');
+  await untilNamed(cluster.minder, HOSTS);
   const set = (await cluster.minder.adminJson('/api/v1/dns')) as { addresses4: string[] };
   expect(set.addresses4.toSorted()).toEqual(HOSTS);
   const port = dnsPortOf(cluster.minder);
@@ -58,15 +44,19 @@ it('loses a tracker that is killed, and has it back after its return', async () 
   const host = addressOf(victim);
   const others = HOSTS.filter((other) => other !== host);
   await victim.kill9();
-  measured(`a killed tracker was out of the answers after ${await untilNamed(others, 'two')} ms`);
+  measured(
+    `a killed tracker was out of the answers after ${await untilNamed(cluster.minder, others)} ms`,
+  );
   await cluster.restart(victim);
-  measured(`a tracker was back in the answers ${await untilNamed(HOSTS, 'three')} ms after ready`);
+  measured(
+    `a tracker was back in the answers ${await untilNamed(cluster.minder, HOSTS)} ms after ready`,
+  );
 });
 
 it('keeps the last set when all are down, and the minder starts again', async () => {
   const [first, ...rest] = cluster.trackers;
   for (const tracker of rest) await tracker.kill9();
-  await untilNamed([addressOf(first)], 'one');
+  await untilNamed(cluster.minder, [addressOf(first)]);
   await first.kill9();
   const { minder } = cluster;
   await until(

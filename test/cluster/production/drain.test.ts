@@ -11,7 +11,7 @@ import { COMMAND, childEnvironment } from '../../support/node-process.js';
 import { Population } from '../../support/population.js';
 import { seededPrng } from '../../support/prng.js';
 import type { TrackerProcess } from '../../support/tracker-process.js';
-import { named, ZONE } from './dns-cluster.js';
+import { untilNamed, ZONE } from './dns-cluster.js';
 
 const LIMIT_MS = 60_000;
 const HOSTS = ['127.0.0.11', '127.0.0.12'];
@@ -43,19 +43,8 @@ function drain(...args: string[]): Promise<{ code: number | null; text: string }
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, text })));
 }
 
-async function untilNamed(hosts: readonly string[]): Promise<void> {
-  await until(
-    async () => {
-      const found = await named(cluster.minder, 'A');
-      return found.toSorted().join() === hosts.toSorted().join() ? true : undefined;
-    },
-    LIMIT_MS,
-    `the name to have ${hosts.join(' and ')}`,
-  );
-}
-
 it('empties a tracker without an error for any client', async () => {
-  await untilNamed(HOSTS);
+  await untilNamed(cluster.minder, HOSTS);
   const population = new Population(
     { peers: 1_000, swarms: 200, hosts: ['127.0.0.2', '127.0.0.3'] },
     seededPrng(),
@@ -69,7 +58,7 @@ it('empties a tracker without an error for any client', async () => {
   try {
     await within(load.progress(500), LIMIT_MS, 'a load');
     const ending = drain(HOSTS[0], '--quiet', '3', '--timeout', '120');
-    await untilNamed([HOSTS[1]]);
+    await untilNamed(cluster.minder, [HOSTS[1]]);
     const beforeMove = load.answered;
     await within(load.progress(500), LIMIT_MS, 'answers of both');
     expect(load.answered).toBeGreaterThan(beforeMove);
@@ -99,7 +88,7 @@ it('says when the time was not enough, and takes the tracker back', async () => 
   }
   const undone = await drain(HOSTS[0], '--undo');
   expect(undone.code, undone.text).toBe(0);
-  await untilNamed(HOSTS);
+  await untilNamed(cluster.minder, HOSTS);
   await until(
     async () => ((await stateOf(leaving)) === 'healthy' ? true : undefined),
     LIMIT_MS,

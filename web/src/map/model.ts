@@ -111,6 +111,11 @@ export function isUp(state: NodeState): boolean {
   return state === 'healthy' || state === 'draining';
 }
 
+/** Whether a node in a state for this reason still says how it is. */
+export function isHeard(reason: string | null): boolean {
+  return reason !== 'silent' && reason !== 'stopped';
+}
+
 /** For how long a node has been unreachable, in ms; null where nobody can say. */
 export function awayMs({ view, awayFromMs }: MapNode, atMs: number): number | null {
   if (view.state !== 'unreachable' || awayFromMs === null) return null;
@@ -125,7 +130,7 @@ function awayFrom(
 ): number | null {
   if (state === 'joining') return wasAway(last) ? (last?.awayFromMs ?? null) : null;
   if (state !== 'unreachable') return null;
-  if (reason === 'silent' && lastHeartbeatMs !== null) return atMs - lastHeartbeatMs;
+  if (!isHeard(reason) && lastHeartbeatMs !== null) return atMs - lastHeartbeatMs;
   return last?.view.state === 'unreachable' ? (last.awayFromMs ?? sinceMs) : sinceMs;
 }
 

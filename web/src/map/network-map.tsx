@@ -9,7 +9,14 @@ import { resolveColor, theme } from '../theme.js';
 import { nodeRadius, roomFor, THIN_FROM_LINKS } from './geometry.js';
 import { listenToGestures } from './gestures.js';
 import { MapTools } from './map-tools.js';
-import { commonVersion, drawnNodes, type MapModel, type MapNode, PULSE_MS } from './model.js';
+import {
+  commonVersion,
+  drawnNodes,
+  isHeard,
+  type MapModel,
+  type MapNode,
+  PULSE_MS,
+} from './model.js';
 import { type Direction, neighbour } from './neighbour.js';
 import { Glyph, GlyphText } from './node-glyph.js';
 import { type SizeBy, shortName, shortSize, sizeOf, spoken, subtitle } from './node-words.js';
@@ -360,10 +367,6 @@ function stageLinks(
       isDim: isDim(from, to),
     }));
   return self === undefined ? flows : [...ties, ...flows];
-}
-
-function isHeard(reason: string | null): boolean {
-  return reason !== 'silent';
 }
 
 function lagOf(model: MapModel, { id }: StageLink): number | null {
