@@ -2,8 +2,6 @@
  * One minder process, from its configuration to its end: locks the data directory, loads or makes
  * authorities and state, runs the bus, lets nodes in, and tells them what they need to know.
  */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { AdminServer } from '../admin/admin-server.js';
 import type { NatsTransport } from '../cluster/nats-transport.js';
 import type { ReplicationClock } from '../cluster/replicator-options.js';
@@ -36,7 +34,8 @@ import { makeAdmin } from './make-admin.js';
 import { connectBus, openExternalBus, requireListen, startOwnBus } from './minder-bus.js';
 import { MinderPeers } from './minder-peers.js';
 import { MinderService } from './minder-service.js';
-import { becomeUser, findUser, giveTo, type UserIds } from './privileges.js';
+import { becomeUser, findUser, type UserIds } from './privileges.js';
+import { giveMinderState } from './state-paths.js';
 import { VERSION } from './version.js';
 
 const TICK_MS = 1_000;
@@ -135,7 +134,7 @@ export class MinderNode {
     await this.#service?.openName();
     const admin = await this.#startAdmin();
     // From here on as the user: the bus server and whatever is written belong to it.
-    if (user !== undefined) await this.#becomeUser(user, foundation.directory);
+    if (user !== undefined) await this.#becomeUser(user);
     await this.#startBus(foundation, peers);
     await revocations.resume();
     revocations.follow();
@@ -355,10 +354,10 @@ export class MinderNode {
     await this.#control.start(directory);
   }
 
-  async #becomeUser(user: UserIds, directory: string): Promise<void> {
+  async #becomeUser(user: UserIds): Promise<void> {
     // Afterwards our files may be out of reach.
     await this.#admin?.load();
-    giveTo(user, [this.#config.data, ...treeOf(directory)]);
+    giveMinderState(user, this.#config.data);
     becomeUser(user);
   }
 
@@ -461,15 +460,4 @@ export class MinderNode {
     await this.#admin?.stop();
     await this.#lock?.release();
   }
-}
-
-/** A directory and everything in it; links are not followed. */
-function treeOf(directory: string): string[] {
-  const found = [directory];
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) found.push(...treeOf(path));
-    else found.push(path);
-  }
-  return found;
 }

@@ -1,5 +1,6 @@
 /** Gives up root once the ports are bound (`--user`). */
-import { existsSync, lchownSync, readFileSync } from 'node:fs';
+import { existsSync, lchownSync, lstatSync, readFileSync } from 'node:fs';
+import { PrivateFileError } from '../lib/private-file.js';
 
 export interface UserIds {
   readonly uid: number;
@@ -39,10 +40,20 @@ function readPasswd(): string[][] {
 }
 
 /**
- * Hands paths to the user, so that it can go on saving there. Links are not followed: the user may
- * have put one there, and would be given what it points to.
+ * Hands paths to the user, so that it can go on saving there: all or none. Links are not followed: the
+ * user may have put one there, and would be given what it points to. Throws PrivateFileError
+ * (`file_unusable`) for what may be another user's file.
  */
 export function giveTo(ids: UserIds, paths: readonly string[]): void {
+  for (const path of paths) {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    // A second name may be that of a file of another user, anywhere on the disk.
+    if (stats?.isFile() !== true || stats.nlink < 2 || stats.uid === ids.uid) continue;
+    throw new PrivateFileError(
+      'file_unusable',
+      `${path} has a second name (a hard link) and is not given to another user: copy it, and put the copy in its place`,
+    );
+  }
   if (process.getuid?.() !== 0) return;
   for (const path of paths) if (existsSync(path)) lchownSync(path, ids.uid, ids.gid);
 }

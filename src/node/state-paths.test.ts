@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PrivateFileError } from '../lib/private-file.js';
 import { acmePaths, prepareAcmeFolder } from './acme-paths.js';
-import { giveState, refuseLinks } from './state-paths.js';
+import { giveMinderState, giveTrackerState, refuseLinks } from './state-paths.js';
 
 const USER = { uid: 12_345, gid: 12_345 };
 
@@ -45,7 +45,7 @@ function replaceByLink(name: string, target: string): void {
 
 describe('the state that is given to --user', () => {
   it('may have nothing in it yet, and may lie behind a link to the whole of it', () => {
-    expect(codeOf(() => giveState(USER, data))).toBeUndefined();
+    expect(codeOf(() => giveTrackerState(USER, data))).toBeUndefined();
     symlinkSync(data, join(root, 'link'));
     expect(codeOf(() => refuseLinks(join(root, 'link')))).toBeUndefined();
     expect(codeOf(() => refuseLinks(join(root, 'missing')))).toBeUndefined();
@@ -58,25 +58,49 @@ describe('the state that is given to --user', () => {
     replaceByLink(name, target);
     const before = lstatSync(data).uid;
     expect(codeOf(() => refuseLinks(data))).toBe('file_unusable');
-    expect(codeOf(() => giveState(USER, data))).toBe('file_unusable');
+    expect(codeOf(() => giveTrackerState(USER, data))).toBe('file_unusable');
     expect(lstatSync(data).uid).toBe(before);
     expect(lstatSync(join(root, 'elsewhere', 'lists')).uid).toBe(before);
   });
 
   it('is refused when a file of it is another name of somebody else’s file', () => {
     linkSync(join(root, 'elsewhere', 'lists'), join(data, 'tracker', 'lists'));
-    expect(codeOf(() => giveState(USER, data))).toBe('file_unusable');
+    expect(codeOf(() => giveTrackerState(USER, data))).toBe('file_unusable');
     // What is the user's already may have as many names as it likes: backups make such.
     const own = { ...USER, uid: lstatSync(data).uid };
-    expect(codeOf(() => giveState(own, data))).toBeUndefined();
+    expect(codeOf(() => giveTrackerState(own, data))).toBeUndefined();
   });
 
   it('leaves alone what a file that is a link points to', () => {
     replaceByLink('tracker/lists', 'elsewhere/lists');
     const before = lstatSync(join(root, 'elsewhere', 'lists')).uid;
-    giveState(USER, data);
+    giveTrackerState(USER, data);
     expect(lstatSync(join(root, 'elsewhere', 'lists')).uid).toBe(before);
     if (process.getuid?.() === 0) expect(lstatSync(join(data, 'tracker')).uid).toBe(USER.uid);
+  });
+});
+
+describe('the state of a minder that is given to --user', () => {
+  beforeEach(() => mkdirSync(join(data, 'minder', 'ca'), { recursive: true }));
+
+  it('is all of it, and of a link the link', () => {
+    writeFileSync(join(data, 'minder', 'ca', 'cluster.key'), 'ours');
+    replaceByLink('minder/lists', 'elsewhere/lists');
+    const before = lstatSync(join(root, 'elsewhere', 'lists')).uid;
+    giveMinderState(USER, data);
+    expect(lstatSync(join(root, 'elsewhere', 'lists')).uid).toBe(before);
+    if (process.getuid?.() !== 0) return;
+    for (const name of ['', 'minder', 'minder/ca', 'minder/ca/cluster.key', 'minder/lists']) {
+      expect(lstatSync(join(data, name)).uid, name).toBe(USER.uid);
+    }
+  });
+
+  it('is refused, and none of it given, when a file of it is another name of somebody else’s', () => {
+    const before = lstatSync(data).uid;
+    linkSync(join(root, 'elsewhere', 'lists'), join(data, 'minder', 'ca', 'cluster.key'));
+    expect(codeOf(() => giveMinderState(USER, data))).toBe('file_unusable');
+    expect(lstatSync(data).uid).toBe(before);
+    expect(lstatSync(join(root, 'elsewhere', 'lists')).uid).toBe(before);
   });
 });
 

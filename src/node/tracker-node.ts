@@ -41,7 +41,7 @@ import { becomeUser, findUser, type UserIds } from './privileges.js';
 import { SignalHub } from './signal-hub.js';
 import { loadSavedStore, prepareSnapshotPath } from './snapshot-file.js';
 import { startAcme } from './start-acme.js';
-import { giveState, refuseLinks } from './state-paths.js';
+import { giveTrackerState, refuseLinks } from './state-paths.js';
 import type { SocketTask, WorkerTask } from './task.js';
 import { TrackerLists } from './tracker-lists.js';
 import { reserveTrackerMemory } from './tracker-memory.js';
@@ -415,7 +415,7 @@ export class TrackerNode {
   }
 
   #becomeUser(user: UserIds): void {
-    giveState(user, this.#config.data);
+    giveTrackerState(user, this.#config.data);
     becomeUser(user);
     // A key that this user may not read is to be told of now, not when it is renewed.
     if (this.#config.https.listen.length > 0) this.#tellHttp({ type: 'reload' });
