@@ -40,7 +40,8 @@ export class Heartbeats {
   readonly #context: ReplicationContext;
   readonly #nodes: NodeTable;
   readonly #digest: DigestReader;
-  #dueMs = Number.NEGATIVE_INFINITY;
+  #sentMs = Number.NEGATIVE_INFINITY;
+  #isHastened = false;
 
   constructor(
     context: ReplicationContext,
@@ -53,11 +54,18 @@ export class Heartbeats {
 
   /** True once an interval. */
   isDue(): boolean {
-    const { nowMs, options, means } = this.#context;
+    const { nowMs, means } = this.#context;
     // The first one goes out before anything is asked of others: they must know what we know.
-    if (!means.transport.connected || nowMs < this.#dueMs) return false;
-    this.#dueMs = nowMs + options.heartbeatMs;
+    if (!means.transport.connected || nowMs - this.#sentMs < this.#pauseMs) return false;
+    this.#sentMs = nowMs;
+    this.#isHastened = false;
     return true;
+  }
+
+  /** Has the next one go out sooner; returns in how many ms that is, 0 for now. */
+  hasten(): number {
+    this.#isHastened = true;
+    return Math.max(0, this.#sentMs + this.#pauseMs - this.#context.nowMs);
   }
 
   send(own: OwnState, sequence: number): void {
@@ -88,15 +96,14 @@ export class Heartbeats {
 
   /** Takes a heartbeat; undefined for one that is of no use. */
   take(from: string, payload: Uint8Array): RemoteNode | undefined {
-    const { tally, nowMs, means, options } = this.#context;
+    const { tally, nowMs, means } = this.#context;
     const node = this.#nodes.hear(from);
     if (node === undefined) return undefined;
     // Reading one costs more than sending it, also when there is no sense in it.
-    if (nowMs - node.heartbeatReadMs < options.heartbeatMs / 20) {
+    if (!node.heartbeats.take(means.clock.monotonicSeconds())) {
       tally.heartbeatsRefused++;
       return undefined;
     }
-    node.heartbeatReadMs = nowMs;
     const heartbeat = decodeHeartbeat(payload);
     if (typeof heartbeat === 'number') {
       this.#context.refuse(heartbeat, from);
@@ -121,6 +128,12 @@ export class Heartbeats {
     if (heartbeat.role === 'tracker') means.service?.heard(heartbeat.counters);
     node.lag.heartbeat(heartbeat.wallMs, means.clock.wallMs());
     return node;
+  }
+
+  /** The first versions read none that comes right behind another. */
+  get #pauseMs(): number {
+    const { heartbeatMs } = this.#context.options;
+    return this.#isHastened ? heartbeatMs / 4 : heartbeatMs;
   }
 
   #counters(): Heartbeat['counters'] {

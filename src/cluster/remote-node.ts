@@ -1,6 +1,6 @@
 /** Another node of the cluster as this one knows it. Its memory is bounded, whatever it says. */
 import { SecondBudget } from '../lib/second-budget.js';
-import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
+import { HEARTBEATS_PER_SECOND_MAX, type Heartbeat } from '../protocol/cluster/heartbeat.js';
 import type { WalkFamilies } from '../swarm/layout.js';
 import { LagMeter } from './lag-meter.js';
 import { OriginStream } from './origin-stream.js';
@@ -9,8 +9,6 @@ export class RemoteNode {
   /** When anything was heard of it, on the monotonic clock; and when its last heartbeat was. */
   heardMs: number;
   heartbeatMs = Number.NEGATIVE_INFINITY;
-  /** When one was last read, whether or not it was good. */
-  heartbeatReadMs = Number.NEGATIVE_INFINITY;
   heartbeat: Heartbeat | undefined;
   readonly stream = new OriginStream();
   readonly lag = new LagMeter();
@@ -31,6 +29,8 @@ export class RemoteNode {
   backoffMs = 0;
   /** It has no walk to spare, or failed us, until then. */
   busyUntilMs = 0;
+  /** Heartbeats of it that are read in a second: what was held up on the way may come at once. */
+  readonly heartbeats = new SecondBudget(HEARTBEATS_PER_SECOND_MAX);
   /** Comparisons that it may ask for in a second: each reads 64 KiB for every thread. */
   readonly comparisons = new SecondBudget(4);
   /** Walks that it may begin in a second: each takes buffers of its own. */

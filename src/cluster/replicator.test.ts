@@ -191,9 +191,10 @@ it('says that it is about to end, and is known to have ended when it is silent',
   const [a, b] = cluster.startAll(2);
   const seen = () => a.replicator.view('').nodes[1];
   b.replicator.announceState({ state: 'draining', reason: 'operator' });
-  b.replicator.leave();
-  cluster.run(10);
+  cluster.run(b.replicator.leave() + 10);
   expect(seen()).toMatchObject(STOPPED);
+  expect(b.replicator.leave()).toBe(0);
+  expect(a.replicator.counters.heartbeatsRefused, 'right behind another').toBe(0);
   // It replicates until it is stopped, and nothing that it is told changes its mind.
   b.replicator.announceState(undefined);
   b.announce();

@@ -74,8 +74,9 @@ export class Replicator {
   #rootsMs = Number.NEGATIVE_INFINITY;
   /** Changes that were drained by the last two heartbeats. */
   #changes: readonly [number, number] = [-1, -2];
-  /** The others have been told that this node ends. */
+  /** This node is about to end; and the others have been told so. */
   #isLeaving = false;
+  #hasLeft = false;
   #isStopped = false;
 
   constructor(options: ReplicatorOptions, means: ReplicatorDependencies) {
@@ -220,12 +221,13 @@ export class Replicator {
     return viewCluster(this.#context, { nodes: this.#nodes, own });
   }
 
-  /** Tells the others at once that this node is about to end, so that they send nobody here. */
-  leave(): void {
-    if (this.#isStopped || this.#isLeaving) return;
+  /**
+   * Has the others told that this node is about to end, so that they send nobody here. Returns in how
+   * many ms they are, if they can be.
+   */
+  leave(): number {
     this.#isLeaving = true;
-    this.#setTime();
-    this.#beat();
+    return this.#hasLeft ? 0 : this.#heartbeats.hasten();
   }
 
   /** Tells what is left to tell, and falls silent. */
@@ -233,6 +235,7 @@ export class Replicator {
     if (this.#isStopped) return;
     this.#setTime();
     this.#publisher.flush();
+    if (this.#isLeaving && !this.#hasLeft) this.#beat();
     this.#isStopped = true;
   }
 
@@ -247,6 +250,7 @@ export class Replicator {
     const { sequence } = this.#publisher;
     this.#changes = [this.#context.tally.changes, this.#changes[0]];
     this.#heartbeats.send(this.#state(), sequence);
+    this.#hasLeft = this.#isLeaving;
   }
 
   #state(): OwnState {

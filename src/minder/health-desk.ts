@@ -29,7 +29,7 @@ import { TrackerSetKeeper } from './tracker-set.js';
 import { UdpProbes } from './udp-probes.js';
 
 const PROBE_TICK_MS = 100;
-const JUDGE_MS = 1_000;
+const JUDGE_MS = 500;
 const TELL_MS = 2_000;
 /** Between two judgements, when this process or its machine stood still meanwhile. */
 const STOOD_STILL_MS = 4_000;
@@ -125,7 +125,7 @@ export class HealthDesk {
     this.#running = undefined;
   }
 
-  /** Judges everything anew, as is done each second. */
+  /** Judges everything anew, as is done twice a second. */
   judge(): void {
     if (this.#running === undefined) return;
     const { registry, clock } = this.#dependencies;

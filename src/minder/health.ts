@@ -86,7 +86,7 @@ export class Health {
   }
 
   /**
-   * Judges everything anew; to be called each second. `reports`: of each minder, this one's first.
+   * Judges everything anew; to be called twice a second. `reports`: of each minder, this one's first.
    * `endpoints` are those that this minder knows of a node, probed or not.
    */
   judge(

@@ -13,6 +13,7 @@ import type { LogSink } from '../lib/log-sink.js';
 import { SecondBudget } from '../lib/second-budget.js';
 import {
   decodeHeartbeat,
+  HEARTBEATS_PER_SECOND_MAX,
   type Heartbeat,
   isStopped,
   STOPPED,
@@ -43,8 +44,6 @@ const SILENT_SECONDS = 5;
  * in one second, since what a frozen bus held back comes all at once, the one that was fastest.
  */
 const OFFSETS_KEPT = 5;
-/** Of one node: it sends one, and what was held up on the way may come at once. */
-const HEARTBEATS_PER_SECOND_MAX = 20;
 
 /** What a process that has ended said last may come so late, by its own clock. */
 const LEFT_OVER_MS = 2_000;
@@ -292,7 +291,7 @@ export class NodeRegistry {
   }
 
   /**
-   * Its state, and what probes found. Verdicts come each second, so what the state or the heartbeats
+   * Its state, and what probes found. Verdicts come twice a second, so what the state or the heartbeats
    * say against a node since then counts.
    */
   #shown(id: string, live: Live | undefined): Pick<NodeView, 'state' | 'reason' | 'probes'> {

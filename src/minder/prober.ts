@@ -97,7 +97,7 @@ export class Prober {
     this.#random = dependencies.random ?? Math.random;
   }
 
-  /** The nodes to probe, and where; to be called each second. */
+  /** The nodes to probe, and where; to be called twice a second. */
   look(nodes: readonly ProbedNode[]): void {
     const ids = new Set(nodes.map(({ id }) => id));
     for (const id of this.#targets.keys()) if (!ids.has(id)) this.#targets.delete(id);

@@ -97,7 +97,7 @@ export class TrackerSetKeeper {
     return this.#members;
   }
 
-  /** Takes new verdicts of all trackers that are known; to be called each second. */
+  /** Takes new verdicts of all trackers that are known; to be called twice a second. */
   update(verdicts: readonly NodeVerdict[]): void {
     const byId = new Map(verdicts.map((verdict) => [verdict.id, verdict]));
     const healthy = verdicts.flatMap((verdict) => {

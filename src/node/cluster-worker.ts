@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ChallengeTaker } from '../cluster/challenge-taker.js';
 import { TuningKeeper } from '../cluster/cluster-tuning.js';
 import { COUNTER_KEY_BYTES, type DownloadCounters } from '../cluster/download-counters.js';
@@ -221,6 +222,7 @@ class ClusterWorker implements RunningWorker {
   }
 
   async stop(): Promise<void> {
+    await sleep(this.#replicator.leave());
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#signals.close();

@@ -11,6 +11,8 @@ import { NODE_ID_PATTERN } from './node-id.js';
 
 export const HEARTBEAT_VERSION = 1;
 export const HEARTBEAT_BYTES_MAX = 16 * 1024;
+/** Heartbeats of one node that are read: it sends one, and what was held up may come at once. */
+export const HEARTBEATS_PER_SECOND_MAX = 20;
 /** Nodes that a heartbeat can speak of. */
 export const LINKS_MAX = 256;
 export const ADDRESSES_MAX = 16;
