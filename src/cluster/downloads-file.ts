@@ -30,6 +30,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { setAside } from '../lib/damaged-file.js';
+import { syncDirectory } from '../lib/private-file.js';
 import { DOWNLOADS_MAX } from '../protocol/cluster/fields.js';
 import { NO_NODE, NODE_ID_BYTES, readNodeId, writeNodeId } from '../protocol/cluster/node-id.js';
 import { COUNTER_KEY_BYTES, DownloadCounters } from './download-counters.js';
@@ -73,12 +75,7 @@ export function saveDownloads(
   }
   closeSync(file);
   renameSync(temporary, path);
-  const directory = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  syncDirectory(dirname(path));
 }
 
 function headerOf(counters: DownloadCounters, origins: Origins): Buffer {
@@ -154,8 +151,7 @@ export function loadDownloads(
   } catch (error) {
     const counters = new DownloadCounters({ countersMax, key: freshKey });
     if (error instanceof DownloadsDamagedError) {
-      const aside = `${path}.damaged-${new Date(wallMs).toISOString().replaceAll(':', '')}`;
-      renameSync(path, aside);
+      const aside = setAside(path, wallMs);
       return { counters, damaged: { aside, reason: error.message } };
     }
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {

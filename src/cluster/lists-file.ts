@@ -32,6 +32,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { setAside } from '../lib/damaged-file.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { PrivateFileError, syncDirectory } from '../lib/private-file.js';
 import { ListBlockEncoder } from '../protocol/cluster/list-block.js';
@@ -209,14 +210,13 @@ export class ListsFile {
     this.#entries = entries;
     this.#end = end;
     if (damaged !== undefined) {
-      const aside = `${path}.damaged-${new Date(clock.wallMs()).toISOString().replaceAll(':', '')}`;
+      closeSync(this.#fd);
+      const aside = setAside(path, clock.wallMs());
       log.log(
         'error',
         'the file of the lists is damaged: set aside, and begun anew with what could be read',
         { path, aside, reason: damaged, entries },
       );
-      closeSync(this.#fd);
-      renameSync(path, aside);
       this.#fd = createFile(path);
       syncDirectory(dirname(path));
       this.#end = LISTS_HEADER.length;

@@ -2,8 +2,8 @@
  * The file that keeps which node has which slot, `tracker/origins.json`: the saved store knows nodes
  * by their slots alone.
  */
-import { renameSync } from 'node:fs';
 import { z } from 'zod';
+import { setAside } from '../lib/damaged-file.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
@@ -56,9 +56,7 @@ export function openOrigins(
   if (known !== undefined) {
     return { origins: new Origins({ self, known }, { keep }), aside: undefined };
   }
-  const aside = `${path}.damaged-${new Date(wallMs).toISOString().replaceAll(':', '')}`;
-  renameSync(path, aside);
-  return { origins: new Origins({ self }, { keep }), aside };
+  return { origins: new Origins({ self }, { keep }), aside: setAside(path, wallMs) };
 }
 
 function parse(text: string): readonly string[] | undefined {

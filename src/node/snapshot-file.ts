@@ -1,7 +1,8 @@
 /** The file that a tracker's store is kept in between two runs, `tracker/store.snapshot`. */
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
+import { setAside } from '../lib/damaged-file.js';
 import type { Logger } from '../lib/log.js';
 import { PrivateFileError } from '../lib/private-file.js';
 import { ProgressLine } from '../lib/progress-line.js';
@@ -60,8 +61,7 @@ export function loadSavedStore(
       const help = 'let this user read it, or move it away to start with an empty store';
       throw unusable(path, error, help);
     }
-    const aside = `${path}.damaged-${new Date(clock.wallMs()).toISOString().replaceAll(':', '')}`;
-    renameSync(path, aside);
+    const aside = setAside(path, clock.wallMs());
     logger.error(
       { path, aside, reason: error.message },
       'the saved store is damaged: set aside, starting with an empty store',
