@@ -54,6 +54,23 @@ export interface NodeView {
   readonly intervalSeconds?: number | null;
 }
 
+/** A node of which nothing but its state is known. */
+export const UNKNOWN_NODE = {
+  role: 'tracker',
+  version: '',
+  reason: null,
+  addresses: [],
+  lagMs: null,
+  recordsIn: 0,
+  recordsOut: 0,
+  gaps: 0,
+  clockOffsetMs: null,
+  lastHeartbeatMs: null,
+  digest: null,
+  peers: 0,
+  swarms: 0,
+} as const satisfies Omit<NodeView, 'id' | 'name' | 'state'>;
+
 /** What flows from one node to another. */
 export interface LinkView {
   readonly from: string;

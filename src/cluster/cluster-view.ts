@@ -1,5 +1,10 @@
 /** The cluster as this tracker sees it, for people and for `/api/v1/cluster`. */
-import type { ClusterView, LinkView, NodeView } from '../admin/cluster-view.js';
+import {
+  type ClusterView,
+  type LinkView,
+  type NodeView,
+  UNKNOWN_NODE,
+} from '../admin/cluster-view.js';
 import { snakeCase } from '../lib/snake-case.js';
 import { isStopped, wholeRoot } from '../protocol/cluster/heartbeat.js';
 import { storeTotals } from '../swarm/totals.js';
@@ -32,7 +37,8 @@ export function viewCluster(
     }
   }
   for (const id of revoked) {
-    if (nodes.get(id) === undefined) views.push({ ...UNHEARD, id, name: id });
+    if (nodes.get(id) === undefined)
+      views.push({ ...UNKNOWN_NODE, id, name: id, state: 'revoked' });
   }
   const counters = Object.entries(tally).map(([name, count]) => [snakeCase(name), count]);
   return {
@@ -85,7 +91,9 @@ function viewNode(
     lagMs: lag.quantile(0.5) ?? null,
     lagP99Ms: lag.quantile(0.99) ?? null,
   };
-  if (heartbeat === undefined) return { ...UNHEARD, ...seen, name: node.id, state: 'joining' };
+  if (heartbeat === undefined) {
+    return { ...UNKNOWN_NODE, ...seen, name: node.id, state: 'joining' };
+  }
   const isSilent = node.isSilent(nowMs, options.silentMs);
   const offsetMs = lag.offsetMs ?? 0;
   return {
@@ -122,21 +130,3 @@ function conditionOf(
   if (Math.abs(offsetMs) > clockOffsetMaxMs) return { state: 'unreachable', reason: 'clock' };
   return { state, reason: reason === '' ? null : reason };
 }
-
-/** A node of which there is nothing to say but that it is revoked. */
-const UNHEARD: Omit<NodeView, 'id' | 'name'> = {
-  role: 'tracker',
-  version: '',
-  state: 'revoked',
-  reason: null,
-  addresses: [],
-  lagMs: null,
-  recordsIn: 0,
-  recordsOut: 0,
-  gaps: 0,
-  clockOffsetMs: null,
-  lastHeartbeatMs: null,
-  digest: null,
-  peers: 0,
-  swarms: 0,
-};

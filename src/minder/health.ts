@@ -120,8 +120,8 @@ export class Health {
         if (isHeld || verdict.state === 'dead' || isHopeless(heard, verdict)) hopeless++;
       }
       keys.add(facts.id);
-      const hasProbes = judged.length > 0 && hopeless === judged.length;
-      verdicts.set(facts.id, this.#judgeNode(facts, judged, hasProbes, nowMs));
+      const isDead = judged.length > 0 && hopeless === judged.length;
+      verdicts.set(facts.id, this.#judgeNode(facts, judged, isDead, nowMs));
     }
     this.#damper.keep(keys);
     this.#verdicts = verdicts;

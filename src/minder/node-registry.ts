@@ -7,7 +7,13 @@
  * not be told from an old one. A tracker that the operator drains is `draining` whatever else it says.
  * Probes add what they found (`judgeBy`).
  */
-import type { ClusterView, LinkView, NodeState, NodeView } from '../admin/cluster-view.js';
+import {
+  type ClusterView,
+  type LinkView,
+  type NodeState,
+  type NodeView,
+  UNKNOWN_NODE,
+} from '../admin/cluster-view.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { SecondBudget } from '../lib/second-budget.js';
@@ -329,22 +335,15 @@ export class NodeRegistry {
   #selfView(): NodeView {
     const { name, software, addresses } = this.#self;
     return {
+      ...UNKNOWN_NODE,
       id: this.#state.minderId,
       name,
       role: 'minder',
       version: software,
       state: 'healthy',
-      reason: null,
       addresses,
-      lagMs: null,
-      recordsIn: 0,
-      recordsOut: 0,
-      gaps: 0,
       clockOffsetMs: 0,
       lastHeartbeatMs: 0,
-      digest: null,
-      peers: 0,
-      swarms: 0,
     };
   }
 

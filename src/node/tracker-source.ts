@@ -8,7 +8,7 @@ import type {
   TrackerAdminSource,
   TrackerStats,
 } from '../admin/admin-source.js';
-import type { ClusterView } from '../admin/cluster-view.js';
+import { type ClusterView, UNKNOWN_NODE } from '../admin/cluster-view.js';
 import { FrontendCounters, sumCounters } from '../frontend/counters.js';
 import { LatencyProtocol, sumLatencyCells } from '../frontend/latency.js';
 import type { Clock } from '../lib/clock.js';
@@ -226,24 +226,9 @@ export class TrackerSource implements TrackerAdminSource {
   cluster(): ClusterView {
     if (this.#cluster !== undefined) return this.#cluster.view;
     const { peers, swarms } = storeTotals(this.#store);
-    const node = {
-      id: '',
-      name: this.#name,
-      role: 'tracker',
-      version: VERSION,
-      state: this.serving ? 'healthy' : 'joining',
-      reason: null,
-      addresses: [],
-      lagMs: null,
-      recordsIn: 0,
-      recordsOut: 0,
-      gaps: 0,
-      clockOffsetMs: null,
-      lastHeartbeatMs: null,
-      digest: null,
-      peers,
-      swarms,
-    } as const;
+    const state = this.serving ? 'healthy' : 'joining';
+    const own = { id: '', name: this.#name, version: VERSION, state, peers, swarms } as const;
+    const node = { ...UNKNOWN_NODE, ...own };
     return { self: '', busConnected: null, nodes: [node], links: [], counters: {} };
   }
 
