@@ -30,18 +30,11 @@ export class AntiEntropy {
   /** Since when the bus is there, and a tracker on it; undefined while not. */
   #connectedMs: number | undefined;
   #companyMs: number | undefined;
-  /** Other trackers that should be there, as the minder says. */
-  #expected = 0;
 
   constructor(context: ReplicationContext, dependencies: AntiEntropyDependencies) {
     this.#context = context;
     this.#nodes = dependencies.nodes;
     this.#dependencies = dependencies;
-  }
-
-  /** How many other trackers should be heard: while there are any, silence does not mean to be alone. */
-  expect(trackers: number): void {
-    this.#expected = trackers;
   }
 
   /** A heartbeat came: `isEqual` when its root is ours. */
@@ -86,9 +79,7 @@ export class AntiEntropy {
       if (donor === undefined || rankOf(node) > rankOf(donor)) donor = node;
     }
     if (!hasCompany) {
-      // Where others are known to be, their heartbeats may be late: three times as much patience.
-      const patience = this.#expected > 0 ? 3 * options.aloneMs : options.aloneMs;
-      if (nowMs - this.#connectedMs! >= patience) this.isJoined = true;
+      if (nowMs - this.#connectedMs! >= options.aloneMs) this.isJoined = true;
       return;
     }
     this.#companyMs ??= nowMs;

@@ -21,6 +21,7 @@
 import { assert } from '../lib/assert.js';
 import { DOWNLOADS_MAX } from '../protocol/cluster/fields.js';
 import { DigestHash } from '../swarm/digest-hash.js';
+import { SELF_SLOT } from './origins.js';
 
 const ENTRY_WORDS = 4;
 const Entry = { low: 0, high: 1, origin: 2, downloads: 3 } as const;
@@ -28,7 +29,6 @@ const SLOT_MASK = 0xfff;
 const TOUCHED = 1 << 16;
 const CAPACITY_MIN = 1_024;
 export const COUNTER_KEY_BYTES = 16;
-const OWN_SLOT = 0;
 
 export interface DownloadCountersOptions {
   /** Most entries, one for each swarm and node. An entry takes 21 to 43 bytes. */
@@ -72,7 +72,7 @@ export class DownloadCounters {
   /** Downloads of the swarm `words[at..at + 5)` that this node counted. */
   own(words: Int32Array, at = 0): number {
     this.#hash.swarm(words, at);
-    const entry = this.#find(this.#hash.swarmLow, this.#hash.swarmHigh, OWN_SLOT);
+    const entry = this.#find(this.#hash.swarmLow, this.#hash.swarmHigh, SELF_SLOT);
     return this.#entries[entry + Entry.downloads];
   }
 
@@ -83,13 +83,6 @@ export class DownloadCounters {
       sum += downloads;
     });
     return Math.min(sum, DOWNLOADS_MAX);
-  }
-
-  /** Counts one download of this node and returns its new count; 0 when there was no room. */
-  increment(words: Int32Array, at = 0): number {
-    return this.merge(words, at, OWN_SLOT, Math.min(this.own(words, at) + 1, DOWNLOADS_MAX)) > 0
-      ? this.own(words, at)
-      : 0;
   }
 
   /**

@@ -75,7 +75,7 @@ it('replaces the last file', () => {
   const origins = table(A, [B, C]);
   saveDownloads(sample(), path, { origins });
   const more = sample();
-  more.increment(infoHash(1));
+  more.merge(infoHash(1), 0, 0, more.own(infoHash(1)) + 1);
   saveDownloads(more, path, { origins });
   expect(loadDownloads(path, options, { origins }).counters.own(infoHash(1))).toBe(2);
 });

@@ -12,9 +12,9 @@ export type HashLists = Readonly<Record<ListName, HashList>>;
 
 const DAY_MS = 86_400_000;
 /** How far ahead of our clock an entry may have been said. */
-export const STAMP_AHEAD_MS_MAX = DAY_MS;
+const STAMP_AHEAD_MS_MAX = DAY_MS;
 /** How long it is remembered that an entry was removed, or that it has expired. */
-export const LIST_MEMORY_MS = 30 * DAY_MS;
+const LIST_MEMORY_MS = 30 * DAY_MS;
 /** Buckets between two looks at the clock. */
 const SWEEP_BUCKETS = 64;
 

@@ -14,7 +14,7 @@ import { EnrolmentError, refusedError } from './enrolment-error.js';
 import { checkServerRole } from './server-role.js';
 
 /** Where a minder listens when its URL names no port. */
-export const MINDER_PORT = 7443;
+const MINDER_PORT = 7443;
 const CHAIN_LENGTH_MAX = 8;
 
 export interface MinderUrl {

@@ -1,5 +1,5 @@
 /** What a replicator counts. Everything that it drops or refuses is in here, by its reason. */
-export const TALLY_NAMES = [
+const TALLY_NAMES = [
   // Publishing.
   'changes',
   'changesLost',

@@ -193,11 +193,6 @@ export class Replicator {
     this.#announced = state;
   }
 
-  /** How many other trackers there are, as the minder knows: a hint for a node that joins. */
-  expect(trackers: number): void {
-    this.#antiEntropy.expect(trackers);
-  }
-
   /** The node is not one of us any more: its words do not count, and what it alone said is dropped. */
   revoke(id: string): void {
     const { revoked, means } = this.#context;

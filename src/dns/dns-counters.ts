@@ -1,17 +1,10 @@
 /** What the name server counts. Labels are a fixed list: strangers choose no names of metrics. */
 import { Rcode, RecordType } from './codes.js';
 
-export const QUERY_LABELS = ['A', 'AAAA', 'NS', 'SOA', 'TXT', 'ANY', 'other'] as const;
+const QUERY_LABELS = ['A', 'AAAA', 'NS', 'SOA', 'TXT', 'ANY', 'other'] as const;
 export type QueryLabel = (typeof QUERY_LABELS)[number];
 
-export const RCODE_LABELS = [
-  'NOERROR',
-  'FORMERR',
-  'NXDOMAIN',
-  'NOTIMP',
-  'REFUSED',
-  'BADVERS',
-] as const;
+const RCODE_LABELS = ['NOERROR', 'FORMERR', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'BADVERS'] as const;
 export type RcodeLabel = (typeof RCODE_LABELS)[number];
 
 const LABEL_OF_TYPE: Readonly<Record<number, QueryLabel>> = {

@@ -38,7 +38,7 @@ export interface UpdateStatus {
 }
 
 /** Addresses of one family in an update: resolvers get all of them, in turn. */
-export const UPDATE_ADDRESSES_MAX = 64;
+const UPDATE_ADDRESSES_MAX = 64;
 
 const LOOK_MS = 500;
 const PAUSE_MS_MIN = 2_000;

@@ -20,8 +20,8 @@ import { SecondBudget } from '../lib/second-budget.js';
 import { isLoopback, type ProbeEndpoint } from './probe-endpoint.js';
 
 export const ATTEMPTS_PER_SECOND_MAX = 20;
-export const PAUSE_MIN_MS = 5_000;
-export const PAUSE_MAX_MS = 600_000;
+const PAUSE_MIN_MS = 5_000;
+const PAUSE_MAX_MS = 600_000;
 const PER_IP_MAX = 4;
 const PER_NODE_MAX = 4;
 const PER_NODE_LOOPBACK_MAX = 16;

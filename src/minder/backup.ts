@@ -37,7 +37,7 @@ import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 
 const FORMAT = 'trackerbt minder backup';
 /** Of all files together, before they are packed: far above a minder with lists of millions. */
-export const BACKUP_BYTES_MAX = 512 * 1024 * 1024;
+const BACKUP_BYTES_MAX = 512 * 1024 * 1024;
 const FILES_MAX = 64;
 
 /** What the bus server makes anew at each start; of `bus/`, only the keys are worth keeping. */

@@ -8,7 +8,7 @@
  * minder has told, do not listen to it.
  */
 import { readFileSync } from 'node:fs';
-import { decode, encodeUser, parseCreds } from '@nats-io/jwt';
+import { encodeUser, parseCreds } from '@nats-io/jwt';
 import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
 import { type BusCredentials, type BusTls, NatsLink } from '../cluster/nats-link.js';
 import type { Clock } from '../lib/clock.js';
@@ -181,10 +181,4 @@ function readText(path: string, flag: string): string {
     const reason = error instanceof Error ? error.message : String(error);
     throw new BusAccountsError('bus_key_missing', `${flag}: cannot read ${path}: ${reason}`);
   }
-}
-
-/** When a user's JWT runs out, in milliseconds since 1970; undefined when it never does. */
-export function expiryOf(jwt: string): number | undefined {
-  const { exp } = decode(jwt);
-  return exp === undefined ? undefined : exp * 1000;
 }

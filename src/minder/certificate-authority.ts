@@ -27,7 +27,7 @@ const CA_LIFETIME_MS = 20 * 365 * 86_400_000;
  * Certificates count as good from a little before they were made: the clocks of two machines differ,
  * and a node whose clock is minutes behind must come far enough to be told so.
  */
-export const CLOCK_SKEW_MS = 60 * 60 * 1000;
+const CLOCK_SKEW_MS = 60 * 60 * 1000;
 const REQUEST_LENGTH_MAX = 4_096;
 
 export class CertificateAuthorityError extends Error {

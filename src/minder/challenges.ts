@@ -21,7 +21,7 @@ export interface Challenge {
 }
 
 /** On its way over the bus. */
-export const CHALLENGE_TRAVEL_MS = 500;
+const CHALLENGE_TRAVEL_MS = 500;
 export const CHALLENGE_LIFE_MS = 600_000;
 const TTL_SECONDS = 900;
 /** Told again no more often than this, however many endpoints a tracker has. */

@@ -36,7 +36,7 @@ export interface ControlEntry<K extends RecordKind = RecordKind> extends Version
 }
 
 /** The longest value, in characters of its canonical text: a minder with all its addresses has half of it. */
-export const VALUE_LENGTH_MAX = 64 * 1024;
+const VALUE_LENGTH_MAX = 64 * 1024;
 
 /** What an entry is made of, before its value is looked at. */
 export const entrySchema = z.object({
@@ -47,7 +47,7 @@ export const entrySchema = z.object({
   value: z.unknown(),
 });
 
-export function isRecordKind(kind: string): kind is RecordKind {
+function isRecordKind(kind: string): kind is RecordKind {
   return Object.hasOwn(RECORD_SCHEMAS, kind);
 }
 

@@ -26,11 +26,11 @@ export interface HostLookupDependencies {
 }
 
 /** Addresses of one name that are used. */
-export const ADDRESSES_PER_NAME_MAX = 8;
+const ADDRESSES_PER_NAME_MAX = 8;
 /** Look-ups under way: the system's resolver takes a thread for each. */
 const LOOKUPS_MAX = 2;
 /** Names of one node: twice the addresses of a heartbeat. */
-export const NAMES_PER_NODE_MAX = 32;
+const NAMES_PER_NODE_MAX = 32;
 /** How long a node has no look-up after one that failed. */
 const FAILURE_PAUSE_MS = 30_000;
 /** Times the lifetime of an answer: afterwards a name is forgotten that nobody asks for. */

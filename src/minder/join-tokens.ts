@@ -89,7 +89,7 @@ export type TokenCheck =
 /** Tokens past their end stay in lists for a day. */
 const KEEP_MS = 86_400_000;
 /** Tokens kept at a time, dead ones included. */
-export const TOKENS_MAX = 10_000;
+const TOKENS_MAX = 10_000;
 
 /** There are as many tokens as may be. */
 export class TokensFullError extends Error {

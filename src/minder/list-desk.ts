@@ -25,7 +25,7 @@ import { ControlError } from './control-socket.js';
 export const LIST_HASHES_MAX = 1_000;
 /** Entries of one answer. */
 export const LIST_PAGE_MAX = 1_000;
-export const EXPIRES_SECONDS_MAX = 0xffff_ffff;
+const EXPIRES_SECONDS_MAX = 0xffff_ffff;
 /** Buckets that are looked through before others have their turn: 4,000 entries of a million. */
 const BUCKETS_AT_ONCE = 16;
 

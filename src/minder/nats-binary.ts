@@ -12,7 +12,7 @@ const VERSION_LIMIT_MS = 20_000;
 /** Where systems put it without putting it on everybody's path. */
 const MORE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
-export const HOW_TO_INSTALL =
+const HOW_TO_INSTALL =
   'install it (Debian, Ubuntu: apt-get install nats-server; FreeBSD: pkg install nats-server; ' +
   'macOS: brew install nats-server; containers: copy the program from the image nats:2), or use ' +
   'one that runs already with --nats URL';

@@ -11,7 +11,7 @@
 import { Endpoint, formatAddress } from '../lib/endpoint.js';
 import { scrapePathOf } from '../protocol/http/route.js';
 
-export const PROBE_PROTOCOLS = ['udp', 'http', 'https'] as const;
+const PROBE_PROTOCOLS = ['udp', 'http', 'https'] as const;
 export type ProbeProtocol = (typeof PROBE_PROTOCOLS)[number];
 
 /** What a node advertises, read. */

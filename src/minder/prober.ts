@@ -23,7 +23,7 @@ import {
 
 /** Endpoints of one node; further ones are not looked at, and counted. */
 export const ENDPOINTS_PER_NODE_MAX = 32;
-export const PROOF_LIFE_MS = 600_000;
+const PROOF_LIFE_MS = 600_000;
 /** Probes of one node at a time: one that lets all of its own hang must not take everybody's turn. */
 export const PROBES_PER_NODE_MAX = 8;
 /** How soon the gate is asked again for one endpoint. */
