@@ -1,11 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../lib/log.js';
-import { ControlError, ControlServer } from '../minder/control-socket.js';
-import { temporaryDirectory } from '../minder/minder-rig.testing.js';
+import { ControlError } from '../minder/control-socket.js';
 import type { DrainView } from '../minder/tuning-desk.js';
+import { AskedMinder } from './asked-minder.testing.js';
 import { drainCommand } from './drain.js';
 import { settingsCommand } from './settings.js';
 
@@ -21,31 +18,21 @@ const VIEW: DrainView = {
   inDns: null,
   healthyOthers: 2,
 };
-const logger = createLogger({ level: 'silent', format: 'json', name: 'x' });
-let data = '';
-let server: ControlServer;
+let minder: AskedMinder;
 let asked: [method: string, params: unknown][];
 /** Answers by the number of the question, the last one for all that follow. */
 let answers: unknown[];
 
 beforeEach(async () => {
-  data = temporaryDirectory();
-  mkdirSync(join(data, 'minder'));
-  asked = [];
-  server = new ControlServer({
-    handler: (method, params) => {
-      asked.push([method, params]);
-      const answer = answers[Math.min(asked.length, answers.length) - 1];
-      if (answer instanceof Error) throw answer;
-      return answer;
-    },
-    logger,
+  minder = await AskedMinder.start(() => {
+    const answer = answers[Math.min(asked.length, answers.length) - 1];
+    if (answer instanceof Error) throw answer;
+    return answer;
   });
-  await server.start(join(data, 'minder'));
+  asked = minder.asked;
 });
 afterEach(async () => {
-  await server.stop();
-  rmSync(data, { recursive: true, force: true });
+  await minder.remove();
 });
 
 /** Time passes only where the command waits. */
@@ -72,7 +59,7 @@ async function run(
     nowMs: () => result.ms,
   };
   try {
-    await make(io).parseAsync([...args, '--data', data], { from: 'user' });
+    await make(io).parseAsync([...args, '--data', minder.data], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
   }
@@ -142,7 +129,7 @@ describe('drain', () => {
       code: 1,
       stderr: "there is no node 'one'\n",
     });
-    asked = [];
+    asked.length = 0;
     answers = [VIEW, { ...VIEW, draining: false }];
     expect((await run(drainCommand, ['one'])).code).toBe(1);
   });
@@ -151,7 +138,7 @@ describe('drain', () => {
     const away = new ControlError('minder_not_running', 'away');
     answers = [VIEW, away, away, { ...VIEW, quietSeconds: 60 }];
     expect((await run(drainCommand, ['one'])).code).toBe(0);
-    asked = [];
+    asked.length = 0;
     answers = [VIEW, away];
     const { code, ms } = await run(drainCommand, ['one']);
     expect([code, ms]).toEqual([1, 61_000]);

@@ -1,37 +1,26 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../lib/log.js';
-import { ControlError, ControlServer } from '../minder/control-socket.js';
-import { temporaryDirectory } from '../minder/minder-rig.testing.js';
+import { ControlError } from '../minder/control-socket.js';
 import { allowCommand } from './allow.js';
+import { AskedMinder } from './asked-minder.testing.js';
 import { denyCommand } from './deny.js';
 import { parseMoment } from './moment.js';
 
 const HASH = 'a'.repeat(40);
-let data = '';
-let server: ControlServer;
+type Params = Record<string, unknown>;
+let minder: AskedMinder;
 /** What the minder was asked. */
-let asked: [method: string, params: Record<string, unknown>][];
-let answer: (method: string, params: Record<string, unknown>) => unknown;
+let asked: [method: string, params: Params][];
+let answer: (method: string, params: Params) => unknown;
 
 beforeEach(async () => {
-  data = temporaryDirectory();
-  mkdirSync(join(data, 'minder'));
-  asked = [];
-  server = new ControlServer({
-    handler: (method, params) => {
-      asked.push([method, params as Record<string, unknown>]);
-      return answer(method, params as Record<string, unknown>);
-    },
-    logger: createLogger({ level: 'silent', format: 'json', name: 'x' }),
-  });
-  await server.start(join(data, 'minder'));
+  minder = await AskedMinder.start((method, params) => answer(method, params as Params));
+  asked = minder.asked as typeof asked;
 });
 afterEach(async () => {
-  await server.stop();
-  rmSync(data, { recursive: true, force: true });
+  await minder.remove();
 });
 
 async function run(
@@ -50,7 +39,7 @@ async function run(
     },
   };
   try {
-    await make(io).parseAsync([...args, '--data', data], { from: 'user' });
+    await make(io).parseAsync([...args, '--data', minder.data], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
   }
@@ -158,7 +147,7 @@ describe('deny import', () => {
 
   it('says a whole file in pieces, and its totals', async () => {
     answer = counts;
-    const path = join(data, 'list');
+    const path = join(minder.data, 'list');
     const lines = Array.from({ length: 2_500 }, (_, i) =>
       i === 7 ? `${line(i)} own reason` : line(i),
     );
@@ -187,7 +176,7 @@ describe('deny import', () => {
     expect([stdout, code]).toEqual(['', 1]);
     expect(stderr).toMatch(/^standard input: nothing was imported\nline 2: .*\nline 3: /);
     expect(asked).toEqual([]);
-    const missing = await run(['import', join(data, 'none')]);
+    const missing = await run(['import', join(minder.data, 'none')]);
     expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('ENOENT') });
   });
 
@@ -205,7 +194,7 @@ describe('deny import', () => {
   });
 
   it('says so where no minder runs', async () => {
-    await server.stop();
+    await minder.stop();
     const { stderr, code } = await run(['import', '-'], { input: [`${line(1)}\n`] });
     expect([code, stderr]).toEqual([1, expect.stringContaining('no minder runs over')]);
   });

@@ -1,37 +1,22 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../lib/log.js';
-import { ControlServer } from '../minder/control-socket.js';
-import { temporaryDirectory } from '../minder/minder-rig.testing.js';
+import { AskedMinder } from './asked-minder.testing.js';
 import { nodesCommand } from './nodes.js';
 import { revokeCommand } from './revoke.js';
 import { tokenCommand } from './token.js';
 
 const TOKEN = `tbt1.${'a'.repeat(83)}`;
-let data = '';
-let server: ControlServer;
+let minder: AskedMinder;
 /** What the minder was asked. */
 let asked: [method: string, params: unknown][];
 let answer: unknown;
 
 beforeEach(async () => {
-  data = temporaryDirectory();
-  mkdirSync(join(data, 'minder'));
-  asked = [];
-  server = new ControlServer({
-    handler: (method, params) => {
-      asked.push([method, params]);
-      return answer;
-    },
-    logger: createLogger({ level: 'silent', format: 'json', name: 'x' }),
-  });
-  await server.start(join(data, 'minder'));
+  minder = await AskedMinder.start(() => answer);
+  asked = minder.asked;
 });
 afterEach(async () => {
-  await server.stop();
-  rmSync(data, { recursive: true, force: true });
+  await minder.remove();
 });
 
 async function run(make: typeof tokenCommand, ...args: string[]) {
@@ -44,7 +29,7 @@ async function run(make: typeof tokenCommand, ...args: string[]) {
     },
   };
   try {
-    await make(io).parseAsync([...args, '--data', data], { from: 'user' });
+    await make(io).parseAsync([...args, '--data', minder.data], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
   }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBus } from '../cluster/memory-bus.js';
 import { SystemClock } from '../lib/clock.js';
-import { HEARTBEAT_VERSION, type Heartbeat } from '../protocol/cluster/heartbeat.js';
-import { ControlState } from './control-state.js';
+import type { ControlState } from './control-state.js';
 import { HealthDesk } from './health-desk.js';
 import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
-import { NodeRegistry } from './node-registry.js';
+import type { NodeRegistry } from './node-registry.js';
+import { heartbeatOf, openRegistry } from './registry-rig.testing.js';
 import { TrackerStand } from './tracker-stand.testing.js';
 
 const A = `n${'a'.repeat(16)}`;
@@ -43,11 +43,7 @@ afterEach(async () => {
 /** A minder's part that judges, with its own files. */
 function minder(name: string, clock = systemClock) {
   const folder = join(directory, name);
-  const state = new ControlState({ path: join(folder, 'state.json') }, { clock });
-  const registry = new NodeRegistry(
-    { clockOffsetMaxMs: 10_000 },
-    { self: { name, software: '1', addresses: [] }, state, clock },
-  );
+  const { state, registry } = openRegistry(folder, clock, name);
   const desk = new HealthDesk(
     {
       probeSeconds: 1,
@@ -74,25 +70,10 @@ function beating(
     state.commit([{ kind: 'node', id: nodeId, value: nodeRecord(nodeId) }]);
   }
   const beat = () => {
-    const heartbeat: Heartbeat = {
-      version: HEARTBEAT_VERSION,
-      id: nodeId,
-      name: 'x',
-      role: 'tracker',
-      state: 'healthy',
-      reason: '',
-      epoch: 1,
-      sequence: 0,
-      wallMs: clock.wallMs(),
-      stamp: 0,
-      root: '0'.repeat(16),
-      peers: 0,
-      swarms: 0,
+    const heartbeat = heartbeatOf(nodeId, clock, {
       addresses: [...addresses()],
       software: software(),
-      counters: {},
-      links: [],
-    };
+    });
     for (const { registry } of minders) registry.note(nodeId, heartbeat);
   };
   beat();

@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../lib/clock.js';
 import { type Heartbeat, STOPPED } from '../protocol/cluster/heartbeat.js';
-import { ControlState } from './control-state.js';
+import type { ControlState } from './control-state.js';
 import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
 import { NodeRegistry } from './node-registry.js';
 import { parseEndpoint } from './probe-endpoint.js';
+import { heartbeatOf, openRegistry } from './registry-rig.testing.js';
 
 const A = `n${'a'.repeat(16)}`;
 const B = `n${'b'.repeat(16)}`;
@@ -18,11 +18,7 @@ let registry: NodeRegistry;
 beforeEach(() => {
   directory = temporaryDirectory();
   clock = new ManualClock();
-  state = new ControlState({ path: join(directory, 'state.json') }, { clock });
-  registry = new NodeRegistry(
-    { clockOffsetMaxMs: 10_000 },
-    { self: { name: 'minder', software: '1', addresses: [] }, state, clock },
-  );
+  ({ state, registry } = openRegistry(directory, clock));
   enrolled(A, 'alpha');
   enrolled(B, 'beta');
   // Past the first seconds, in which nobody can have been heard.
@@ -34,27 +30,7 @@ function enrolled(id: string, name: string): void {
   state.commit([{ kind: 'node', id, value: nodeRecord(name) }]);
 }
 
-function heartbeat(id: string, over: Partial<Heartbeat> = {}): Heartbeat {
-  return {
-    version: 1,
-    id,
-    name: 'says so itself',
-    role: 'tracker',
-    state: 'healthy',
-    reason: '',
-    epoch: 1,
-    sequence: 0,
-    wallMs: clock.wallMs(),
-    stamp: 0,
-    root: '0'.repeat(16),
-    peers: 0,
-    swarms: 0,
-    addresses: [],
-    counters: {},
-    links: [],
-    ...over,
-  };
-}
+const heartbeat = (id: string, over: Partial<Heartbeat> = {}) => heartbeatOf(id, clock, over);
 
 function beat(id: string, over: Partial<Heartbeat> = {}): void {
   registry.note(id, heartbeat(id, over));

@@ -1,13 +1,13 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../lib/clock.js';
 import { createLogger } from '../lib/log.js';
 import { DRAINS_MAX } from '../protocol/cluster/control.js';
 import type { Heartbeat } from '../protocol/cluster/heartbeat.js';
-import { ControlState } from './control-state.js';
+import type { ControlState } from './control-state.js';
 import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
-import { NodeRegistry } from './node-registry.js';
+import type { NodeRegistry } from './node-registry.js';
+import { heartbeatOf, openRegistry } from './registry-rig.testing.js';
 import { type DrainView, settingsParts, TuningDesk } from './tuning-desk.js';
 
 const A = `n${'a'.repeat(16)}`;
@@ -23,11 +23,7 @@ let desk: TuningDesk;
 beforeEach(() => {
   directory = temporaryDirectory();
   clock = new ManualClock();
-  state = new ControlState({ path: join(directory, 'state.json') }, { clock });
-  registry = new NodeRegistry(
-    { clockOffsetMaxMs: 10_000 },
-    { self: { name: 'minder', software: '1', addresses: [] }, state, clock },
-  );
+  ({ state, registry } = openRegistry(directory, clock));
   desk = new TuningDesk({ state, registry, clock, logger });
   state.commit([
     { kind: 'node', id: A, value: nodeRecord('alpha') },
@@ -38,25 +34,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function beat(id: string, counters: Heartbeat['counters'], over: Partial<Heartbeat> = {}): void {
-  registry.note(id, {
-    version: 1,
-    id,
-    name: id,
-    role: 'tracker',
-    state: 'healthy',
-    reason: '',
-    epoch: 1,
-    sequence: 0,
-    wallMs: clock.wallMs(),
-    stamp: 0,
-    root: '0'.repeat(16),
-    peers: 0,
-    swarms: 0,
-    addresses: [],
-    counters,
-    links: [],
-    ...over,
-  });
+  registry.note(id, heartbeatOf(id, clock, { counters, ...over }));
 }
 
 const nodeOf = (id: string) => registry.nodes().find((node) => node.id === id);
