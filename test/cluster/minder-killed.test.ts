@@ -4,11 +4,9 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Cluster, digestOf } from '../support/cluster.js';
-import { CrowdLoad } from '../support/crowd-load.js';
+import { startCrowd } from '../support/crowd-load.js';
 import { until, within } from '../support/deadline.js';
 import { measured, percentiles, sized } from '../support/long.js';
-import { Population } from '../support/population.js';
-import { seededPrng } from '../support/prng.js';
 
 const LIMIT_MS = 60_000;
 const AWAY_MS = sized(5_000, 15_000);
@@ -22,17 +20,7 @@ afterAll(async () => {
 });
 
 it('are done without for a while', async () => {
-  const population = new Population(
-    {
-      peers: sized(5_000, 50_000),
-      swarms: sized(1_000, 10_000),
-      hosts: ['127.0.0.2', '::1', '127.0.0.3'],
-    },
-    seededPrng(),
-  );
-  const perSecond = sized(1_000, 10_000);
-  const load = new CrowdLoad({ perSecond }, population, cluster.trackers);
-  load.start();
+  const { population, load, perSecond } = startCrowd(cluster.trackers);
   try {
     await within(load.progress(2 * perSecond), LIMIT_MS, 'a load');
     await cluster.killMinder();

@@ -4,11 +4,9 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Cluster, digestOf } from '../support/cluster.js';
-import { CrowdLoad } from '../support/crowd-load.js';
+import { startCrowd } from '../support/crowd-load.js';
 import { within } from '../support/deadline.js';
-import { measured, percentiles, sized } from '../support/long.js';
-import { Population } from '../support/population.js';
-import { seededPrng } from '../support/prng.js';
+import { measured, percentiles } from '../support/long.js';
 
 const LIMIT_MS = 60_000;
 /** What it answered in its last moments it may have told to nobody: its clients say it again. */
@@ -24,17 +22,7 @@ afterAll(async () => {
 });
 
 it('is missed by nobody, and comes back as one of them', async () => {
-  const population = new Population(
-    {
-      peers: sized(5_000, 50_000),
-      swarms: sized(1_000, 10_000),
-      hosts: ['127.0.0.2', '::1', '127.0.0.3'],
-    },
-    seededPrng(),
-  );
-  const perSecond = sized(1_000, 10_000);
-  const load = new CrowdLoad({ perSecond }, population, cluster.trackers);
-  load.start();
+  const { population, load, perSecond } = startCrowd(cluster.trackers);
   try {
     await within(load.progress(3 * perSecond), LIMIT_MS, 'a load');
     const victim = cluster.trackers[2];

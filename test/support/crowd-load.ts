@@ -5,7 +5,9 @@
  * A peer says its next word only when its last one was answered, and a while after: stamps count in
  * 1/64 s, and of two words of one peer at two trackers the later one must have the newer stamp.
  */
-import type { Peer, Population, Word } from './population.js';
+import { sized } from './long.js';
+import { type Peer, Population, type Word } from './population.js';
+import { seededPrng } from './prng.js';
 import { type Doors, type Protocol, Voices } from './voices.js';
 
 const STEP_MS = 10;
@@ -196,4 +198,20 @@ export class CrowdLoad {
       });
     }
   }
+}
+
+/** A crowd of the usual size that speaks at these trackers from now on, until `load.end`. */
+export function startCrowd(trackers: readonly Doors[]) {
+  const population = new Population(
+    {
+      peers: sized(5_000, 50_000),
+      swarms: sized(1_000, 10_000),
+      hosts: ['127.0.0.2', '::1', '127.0.0.3'],
+    },
+    seededPrng(),
+  );
+  const perSecond = sized(1_000, 10_000);
+  const load = new CrowdLoad({ perSecond }, population, trackers);
+  load.start();
+  return { population, load, perSecond };
 }
