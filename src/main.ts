@@ -1,6 +1,7 @@
 /** Wiring and signals: the command line, what it may touch, and the only process.exit. */
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
+import { withPlainHelp } from './cli/help.js';
 import { VERSION } from './node/version.js';
 
 const { stdout, stderr, env } = process;
@@ -85,9 +86,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import('./cli/config.js')).configCommand({ stdout, stderr, env }),
 };
 
+const HELP_ENDING = `
+trackerbt COMMAND --help describes one. To begin: trackerbt tracker serves on port 6969,
+trackerbt demo shows a cluster on this machine.`;
+
 const program = new Command('trackerbt')
   .description('a distributed BitTorrent tracker')
   .version(VERSION)
+  .addHelpText('after', HELP_ENDING)
   .exitOverride();
 const wanted = process.argv[2];
 const loaders =
@@ -95,6 +101,7 @@ const loaders =
     ? [COMMANDS[wanted]]
     : Object.values(COMMANDS);
 for (const load of loaders) program.addCommand(await load());
+withPlainHelp(program);
 
 for (const command of program.commands) {
   command.exitOverride();

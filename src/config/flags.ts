@@ -4,6 +4,7 @@ import { leafAt } from './catalogue.js';
 import { Layer } from './layer.js';
 import { formatDefault } from './print.js';
 import type { ProblemList } from './problem.js';
+import { ADMIN_LISTEN } from './resolve.js';
 import type { Role } from './role.js';
 
 interface FlagRule {
@@ -12,32 +13,62 @@ interface FlagRule {
   readonly argument?: string;
   readonly path: string;
   readonly help: string;
+  /** What an empty default, or one of 0, comes to. Without it help says nothing of an empty one. */
+  readonly fallback?: string | Readonly<Record<Role, string>>;
   /** Whose flag it is; both roles' when not given. */
   readonly role?: Role;
 }
 
 const FLAG_RULES: readonly FlagRule[] = [
   { flag: '--data', argument: 'DIR', path: 'data', help: 'directory for saved state' },
-  { flag: '--admin', argument: 'ADDR:PORT|off', path: 'admin.listen', help: 'admin listener' },
+  {
+    flag: '--admin',
+    argument: 'ADDR:PORT|off',
+    path: 'admin.listen',
+    help: 'listener for operators: page, API, metrics',
+    fallback: ADMIN_LISTEN,
+  },
   {
     flag: '--admin-token-file',
     argument: 'FILE',
     path: 'admin.tokenFile',
     help: 'file with the token for the admin listener',
+    fallback: 'made in the data directory',
   },
-  { flag: '--log-level', argument: 'LEVEL', path: 'log.level', help: 'least severe log lines' },
-  { flag: '--name', argument: 'NAME', path: 'name', help: 'name of this node' },
+  {
+    flag: '--log-level',
+    argument: 'LEVEL',
+    path: 'log.level',
+    help: `least severe log lines, ${leafAt('log.level').expects}`,
+  },
+  {
+    flag: '--name',
+    argument: 'NAME',
+    path: 'name',
+    help: 'name of this node',
+    fallback: 'the name of the host',
+  },
   { flag: '--user', argument: 'NAME', path: 'user', help: 'user to become after binding' },
   {
     flag: '--advertise',
     argument: 'HOST',
     path: 'advertise',
     help: 'address of this node for others to use',
+    fallback: {
+      tracker: 'what is bound, else what the minder sees',
+      minder: 'the host that trackers join by',
+    },
   },
   ...forRole('tracker', [
     { flag: '--http', argument: 'ADDR:PORT|off', path: 'http.listen', help: 'HTTP listener' },
     { flag: '--udp', argument: 'ADDR:PORT|off', path: 'udp.listen', help: 'UDP listener' },
-    { flag: '--https', argument: 'ADDR:PORT|off', path: 'https.listen', help: 'HTTPS listener' },
+    {
+      flag: '--https',
+      argument: 'ADDR:PORT|off',
+      path: 'https.listen',
+      help: 'HTTPS listener',
+      fallback: 'off',
+    },
     {
       flag: '--tls-cert',
       argument: 'FILE',
@@ -46,7 +77,13 @@ const FLAG_RULES: readonly FlagRule[] = [
     },
     { flag: '--tls-key', argument: 'FILE', path: 'https.keyFile', help: 'its key, in PEM' },
     { flag: '--public-page', path: 'http.publicPage', help: 'a page for people at / of HTTP' },
-    { flag: '--workers', argument: 'N', path: 'workers', help: 'worker threads, 0 for automatic' },
+    {
+      flag: '--workers',
+      argument: 'N',
+      path: 'workers',
+      help: 'threads that serve clients',
+      fallback: 'by the number of cores',
+    },
     { flag: '--io', argument: 'auto|fast|portable', path: 'io', help: 'how sockets are driven' },
     {
       flag: '--interval',
@@ -59,6 +96,7 @@ const FLAG_RULES: readonly FlagRule[] = [
       argument: 'SECONDS',
       path: 'announce.peerTtlSeconds',
       help: 'time until a peer that is silent is forgotten',
+      fallback: 'one and a half times the interval',
     },
     { flag: '--join', argument: 'URL', path: 'cluster.join', help: 'minder to join' },
     {
@@ -94,6 +132,7 @@ const FLAG_RULES: readonly FlagRule[] = [
       argument: 'ADDR:PORT|off',
       path: 'dns.listen',
       help: 'where to answer DNS queries',
+      fallback: 'off',
     },
     { flag: '--zone', argument: 'NAME', path: 'dns.zone', help: 'the zone to answer for' },
     {
@@ -140,19 +179,28 @@ export interface FlagSetting {
  */
 export function addConfigOptions(command: Command, forRole: Role = 'tracker'): Command {
   command.option('--config <FILE>', 'configuration file (.xml, .yaml, .yml or .json)');
-  for (const { flag, argument, path, help, role } of FLAG_RULES) {
+  for (const rule of FLAG_RULES) {
+    const { flag, argument, path, help, role } = rule;
     if (role !== undefined && role !== forRole) continue;
-    const leaf = leafAt(path);
     const usage = argument === undefined ? flag : `${flag} <${argument}>`;
-    const fallback = ` (default: ${formatDefault(leaf)})`;
-    if (leaf.kind === 'list') {
+    const ending = defaultText(rule, forRole);
+    if (leafAt(path).kind === 'list') {
       const collect = (value: string, before: string[] = []) => [...before, value];
-      command.option(usage, `${help}, repeatable${fallback}`, collect);
+      command.option(usage, `${help}, repeatable${ending}`, collect);
     } else {
-      command.option(usage, `${help}${fallback}`);
+      command.option(usage, help + ending);
     }
   }
   return command;
+}
+
+/** What holds without the flag, in brackets; nothing where that is nothing. */
+function defaultText({ argument, path, fallback }: FlagRule, role: Role): string {
+  const leaf = leafAt(path);
+  const isEmpty = leaf.defaultValue === '' || (leaf.defaultValue as readonly string[]).length === 0;
+  const derived = typeof fallback === 'object' ? fallback[role] : fallback;
+  if (derived === undefined && (isEmpty || argument === undefined)) return '';
+  return ` (default: ${derived ?? formatDefault(leaf)})`;
 }
 
 /** The name under which commander keeps an option's value: `--log-level` as `logLevel`. */

@@ -9,7 +9,8 @@ export interface ResolveContext {
   readonly role?: Role;
 }
 
-const ADMIN_LISTEN: Readonly<Record<Role, string>> = {
+/** Where operators are listened to, when nothing is said. */
+export const ADMIN_LISTEN: Readonly<Record<Role, string>> = {
   tracker: '127.0.0.1:6970',
   minder: '127.0.0.1:7470',
 };
