@@ -61,6 +61,7 @@ function isOlder(paths, builtMs) {
  */
 export function build() {
   const startedAt = new Date();
+  process.stderr.write('building trackerbt ...\n');
   const fresh = join(root, `dist.new-${process.pid}`);
   try {
     runTool('typescript', 'bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--outDir', fresh]);
@@ -112,9 +113,10 @@ function buildPage(folder, startedAt) {
   const config = join(root, 'web', 'vite.config.ts');
   runTool('vite', 'bin/vite.js', ['build', '--config', config, '--outDir', folder]);
   const bytes = compress(folder);
-  const kilobytes = (bytes / 1024).toFixed(1);
-  process.stderr.write(`the page weighs ${kilobytes} KB compressed, of ${PAGE_BYTES_MAX / 1024}\n`);
-  if (bytes > PAGE_BYTES_MAX) throw new Error('the page is too heavy');
+  if (bytes > PAGE_BYTES_MAX) {
+    const [weight, most] = [bytes, PAGE_BYTES_MAX].map((n) => (n / 1024).toFixed(1));
+    throw new Error(`the page weighs ${weight} KB compressed, of at most ${most}`);
+  }
   stamp(folder, startedAt);
 }
 
