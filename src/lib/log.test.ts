@@ -35,6 +35,12 @@ describe('createLogger', () => {
     expect(output.lines).toEqual([]);
   });
 
+  it('flushes standard output once at exit, however many loggers there are', () => {
+    const before = process.listenerCount('exit');
+    for (let i = 0; i < 12; i++) createLogger({ ...base, format: 'json' });
+    expect(process.listenerCount('exit') - before).toBe(1);
+  });
+
   it('is pretty on a terminal, and JSON there when asked', () => {
     const terminal = new Lines(true);
     createLogger(base, { output: terminal }).info({ peers: 3 }, 'saved');

@@ -60,10 +60,16 @@ export function createLogger(
   return pino(settings, pretty ? prettyOutput(isTerminal, output) : (output ?? standardOutput()));
 }
 
+let standard: BackgroundOutput | undefined;
+
+/** One for all loggers: two could break each other's lines, where the system takes a part of one. */
 function standardOutput(): LogOutput {
-  const output = new BackgroundOutput({ fd: 1, bytesMax: BACKLOG_BYTES_MAX });
-  process.once('exit', () => output.flushSync());
-  return output;
+  if (standard === undefined) {
+    const output = new BackgroundOutput({ fd: 1, bytesMax: BACKLOG_BYTES_MAX });
+    process.once('exit', () => output.flushSync());
+    standard = output;
+  }
+  return standard;
 }
 
 /** In this thread and synchronous: a line is on the terminal before the next statement runs. */
