@@ -15,8 +15,8 @@ function quick(name: string, ...include: string[]): TestProjectConfiguration {
     test: {
       name,
       include,
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
       maxWorkers: WORKERS_MAX,
       sequence: { groupOrder: 0 },
     },

@@ -119,7 +119,7 @@ describe('joining', () => {
     expect(c.counts(10)).toEqual(a.counts(10));
     expect(c.counts(10).downloads).toBe(100);
     expect(b.replicator.counters.walksServed + a.replicator.counters.walksServed).toBe(3);
-  }, 120_000);
+  });
 
   it('asks another node when the first has no walk to spare', () => {
     const cluster = new TestCluster();

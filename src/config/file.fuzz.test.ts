@@ -97,23 +97,19 @@ function load(file: string): number {
 }
 
 describe(`mutated files (SEED=${seed})`, () => {
-  it.each(PRINT_FORMATS)(
-    'are loaded or refused with a ConfigError, as %s',
-    (format) => {
-      const random = randomFrom(seed);
-      const original = Buffer.from(printConfig(defaultConfig(), format));
-      let refused = 0;
-      for (let i = 0; i < FILES / PRINT_FORMATS.length; i++) {
-        const file = join(directory, `config.${format}`);
-        writeFileSync(file, mutate(original, random));
-        if (load(file) > 0) refused++;
-      }
-      // Both outcomes must occur, or the mutations test nothing.
-      expect(refused).toBeGreaterThan(50);
-      expect(refused).toBeLessThan(FILES / PRINT_FORMATS.length);
-    },
-    60_000,
-  );
+  it.each(PRINT_FORMATS)('are loaded or refused with a ConfigError, as %s', (format) => {
+    const random = randomFrom(seed);
+    const original = Buffer.from(printConfig(defaultConfig(), format));
+    let refused = 0;
+    for (let i = 0; i < FILES / PRINT_FORMATS.length; i++) {
+      const file = join(directory, `config.${format}`);
+      writeFileSync(file, mutate(original, random));
+      if (load(file) > 0) refused++;
+    }
+    // Both outcomes must occur, or the mutations test nothing.
+    expect(refused).toBeGreaterThan(50);
+    expect(refused).toBeLessThan(FILES / PRINT_FORMATS.length);
+  });
 
   it.each([...PRINT_FORMATS, 'yml'])('of pure noise are refused, as %s', (format) => {
     const random = randomFrom(seed);

@@ -215,5 +215,5 @@ describe('lockDataDirectory', () => {
       expect(readdirSync(directory)).toEqual([`lock.${round + 1}`]);
       await Promise.all(contenders.map((contender) => kill(contender.child)));
     }
-  }, 60_000);
+  });
 });

@@ -397,7 +397,7 @@ describe('a state that is full', () => {
 describe('whatever happens to three minders', () => {
   it('they end alike, and no revocation and no use of a token is lost', () => {
     fc.assert(fc.property(fc.integer(), simulate), { numRuns: 25 });
-  }, 120_000);
+  });
 });
 
 /** Random changes, losses, partitions, restarts and clocks; then a quiet minute. */
