@@ -33,7 +33,7 @@ p{margin:.75rem 0 0;max-width:65ch}
 .soft{color:var(--soft)}
 ul{list-style:none;margin:0;padding:0;display:grid;gap:.5rem}
 li{display:flex;gap:.5rem;align-items:center;background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.45rem .45rem .45rem .85rem;min-height:3rem}
-code{flex:1;min-width:0;overflow-wrap:anywhere;user-select:all;-webkit-user-select:all;font:.95rem/1.4 ui-monospace,monospace}
+code{flex:1;min-width:0;overflow-wrap:anywhere;user-select:all;-webkit-user-select:all;font:clamp(.75rem,3.4vw,.95rem)/1.4 ui-monospace,monospace}
 button{flex:none;font:inherit;font-size:.9rem;min-height:2.1rem;padding:0 .9rem;border:0;border-radius:.4rem;background:var(--mark);color:var(--on-mark);cursor:pointer}
 button:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.5rem;margin:0}

@@ -73,7 +73,6 @@ function columns(atMs: number, onSelect: (id: string) => void): readonly Column<
       formatRate,
       'Records that it hears from the others',
     ),
-    number('swarms', 'Swarms', ({ view }) => trackerOnly(view.role, view.swarms), formatShort),
     number(
       'gaps',
       'Gaps',
