@@ -6,6 +6,10 @@ import { VERSION } from './node/version.js';
 
 const { stdout, stderr, env } = process;
 
+// Whoever read what we say may be gone before us, as `tee` is at Ctrl-C. That ends no command: what
+// there is to stop and to clean up is still to be done.
+stderr.on('error', () => {});
+
 // Loading modules makes garbage once, and a heap that grew for it never shrinks again: 10 MB of
 // resident memory in a process that then allocates next to nothing.
 setFlagsFromString('--semi-space-growth-factor=1');

@@ -136,6 +136,18 @@ describe.runIf(process.platform === 'linux')('trackerbt demo', () => {
     }
   });
 
+  it('leaves nothing when its readers are gone before it, as `tee` is at Ctrl-C', async () => {
+    const few = ['--trackers', '2', '--peers', '20', '--rate', '10'];
+    const [demo, places] = await DemoProcess.start(...few);
+    children.push(demo);
+    demo.child.stdout!.destroy();
+    demo.child.stderr!.destroy();
+    demo.child.kill('SIGINT');
+    expect(await within(demo.exited, LIMIT_MS, 'its end')).toBe(0);
+    expect(processesOf(places)).toEqual([]);
+    expect(demo.folders()).toEqual([]);
+  });
+
   it('leaves no process when it is killed, and its folder to the next one', async () => {
     const [demo, places] = await DemoProcess.start('--peers', '20', '--rate', '10');
     children.push(demo);
