@@ -108,6 +108,7 @@ export class TrackerNode {
   #keyTimer: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
   #end: ((exitCode: number) => void) | undefined;
   /** Resolves to the exit code when the node has ended, for whatever reason. */
   readonly ended = new Promise<number>((resolve) => {
@@ -199,7 +200,7 @@ export class TrackerNode {
     }
     // The threads load their modules while this one loads those of the admin listener.
     this.#keeper = this.#startWorker(keeperTask(inputs));
-    const serve = () => this.#serve(inputs, io, { mayBeLate: user === undefined });
+    const serve = () => this.#serve(inputs, io, user);
     const sockets = inTurn(listenPorts(config), serve);
     sockets.catch(() => {});
     const admin = await this.#startAdmin(source);
@@ -296,15 +297,11 @@ export class TrackerNode {
    * Starts the socket workers and returns what they bound. A port that the system chose is free when
    * it is chosen, and may be somebody else's a moment later: then another is chosen.
    */
-  async #serve(
-    inputs: PlanInputs,
-    io: Io,
-    { mayBeLate }: { mayBeLate: boolean },
-  ): Promise<BoundSockets> {
+  async #serve(inputs: PlanInputs, io: Io, user: UserIds | undefined): Promise<BoundSockets> {
     for (let left = listenPorts(inputs.config).includes(0) ? PORT_TRIES : 1; ; left--) {
       const tasks = await socketTasks(inputs, io);
       // Most clients are plain, and a thread is 15 MB. As another user we might not read its files.
-      const isLate = (task: WorkerTask) => mayBeLate && isIdleAtFirst(task);
+      const isLate = (task: WorkerTask) => user === undefined && isIdleAtFirst(task);
       try {
         const bound = await this.#startSockets(
           tasks.filter((task) => !isLate(task)),
@@ -461,8 +458,14 @@ export class TrackerNode {
     return false;
   }
 
-  /** Everything in reverse order. `keeperMs` 0: without a last save. */
-  async #stop({ socketsMs, keeperMs }: { socketsMs: number; keeperMs: number }): Promise<void> {
+  /** Once: a signal may come while a start that failed is undone. `keeperMs` 0: without a last save. */
+  #stop(limits: { socketsMs: number; keeperMs: number }): Promise<void> {
+    this.#stopped ??= this.#stopAll(limits);
+    return this.#stopped;
+  }
+
+  /** Everything in reverse order. */
+  async #stopAll({ socketsMs, keeperMs }: { socketsMs: number; keeperMs: number }): Promise<void> {
     if (this.#source !== undefined) this.#source.serving = false;
     // Before anybody is refused: no client is to be sent here any more.
     this.#cluster?.tell({ type: 'leave' });

@@ -78,6 +78,7 @@ export class WorkerHandle {
   #wakeFd: number | undefined;
   #failed = false;
   #stopping = false;
+  #stopped: Promise<boolean> | undefined;
 
   /** `script` is what the thread runs: built JavaScript, in tests too. */
   constructor(
@@ -125,9 +126,15 @@ export class WorkerHandle {
 
   /**
    * Asks the worker to finish and waits until it did, at most `timeoutMs`. Returns whether it ended
-   * by itself.
+   * by itself. Asks once: what a worker is woken by is closed when it ends, and may be a number that
+   * stands for something else by then.
    */
-  async stop(timeoutMs: number): Promise<boolean> {
+  stop(timeoutMs: number): Promise<boolean> {
+    this.#stopped ??= this.#stop(timeoutMs);
+    return this.#stopped;
+  }
+
+  async #stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true;
     this.#worker.postMessage({ type: 'stop' } satisfies MainMessage);
     if (this.#wakeFd !== undefined) writeSync(this.#wakeFd, WAKE);
