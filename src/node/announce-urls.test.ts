@@ -8,7 +8,7 @@ it('tells what was bound, and for all addresses those of this machine', () => {
   expect(announceUrls(BOUND, { http, advertise: [] }, ['192.0.2.9', '2001:db8::9'])).toEqual([
     'http://192.0.2.9:6969/announce',
     'https://[2001:db8::9]:443/announce',
-    'udp://192.0.2.1:6969',
+    'udp://192.0.2.1:6969/announce',
   ]);
 });
 
@@ -18,7 +18,7 @@ it('tells only what is to be told, where something is', () => {
     'http://t.example.org:6969/announce',
     'https://t.example.org:443/announce',
     'https://[2001:db8::7]:443/announce',
-    'udp://t.example.org:6969',
+    'udp://t.example.org:6969/announce',
   ]);
 });
 

@@ -6,6 +6,9 @@ import { formatAddress } from '../frontend/listen-address.js';
 import { scrapePathOf } from '../protocol/http/route.js';
 import type { BoundSockets } from './bound-sockets.js';
 
+/** Says nothing to a tracker, but people and clients know announce URLs by it. */
+const UDP_PATH = '/announce';
+
 /** What of a configuration counts here. */
 type UrlConfig = Pick<Config, 'advertise'> & {
   readonly http: Pick<Config['http'], 'announcePaths'>;
@@ -33,7 +36,7 @@ export function announceUrls(
     ...new Set([
       ...urls('http', http, path),
       ...urls('https', https, path),
-      ...urls('udp', udp, ''),
+      ...urls('udp', udp, UDP_PATH),
     ]),
   ];
 }

@@ -70,8 +70,7 @@ export function pageUrls(
     }
   }
   const web = webSockets ? [...https, ...http].map((url) => url.replace(/^http/, 'ws')) : [];
-  const udp = of('udp').map((url) => `${url}/announce`);
-  return [...new Set([...https, ...http, ...udp, ...web].map(tidy))].slice(0, URLS_MAX);
+  return [...new Set([...https, ...http, ...of('udp'), ...web].map(tidy))].slice(0, URLS_MAX);
 }
 
 /** Without the port that the scheme means anyhow. */

@@ -76,7 +76,7 @@ describe('the page of a tracker', () => {
     const { host, port } = tracker.http4;
     const urls = await page.part('announce-url').allTextContents();
     expect(urls).toContain(`http://${host}:${port}/announce`);
-    expect(urls).toContain(`udp://${formatAddressPort(tracker.udp4)}`);
+    expect(urls).toContain(`udp://${formatAddressPort(tracker.udp4)}/announce`);
     expect(await page.page.title()).toContain('trackerbt');
     page.expectClean();
   });

@@ -84,7 +84,7 @@ it('hardly touches somebody else whose address a tracker advertises, and never p
     // The first pause is 5 s, less a fifth.
     expect(heardMs[1] - heardMs[0]).toBeGreaterThan(2_000);
     const node = await seen('d');
-    expect(node?.addresses).toEqual([`udp://127.0.9.9:${victim.address().port}`]);
+    expect(node?.addresses).toEqual([`udp://127.0.9.9:${victim.address().port}/announce`]);
     expect(node?.probes?.map(({ state }) => state)).toEqual(['unverified']);
     expect((await dns()).addresses4).toEqual(HOSTS);
   } finally {

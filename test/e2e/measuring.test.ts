@@ -125,7 +125,7 @@ describe.each(['fast', 'portable'])('a tracker with %s sockets', (io) => {
     expect(announceUrls).toEqual([
       ...listen.http.map((address) => `http://${address}/announce`),
       `https://${listen.https[0]}/announce`,
-      ...listen.udp.map((address) => `udp://${address}`),
+      ...listen.udp.map((address) => `udp://${address}/announce`),
     ]);
   });
 
