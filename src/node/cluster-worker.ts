@@ -29,6 +29,7 @@ import {
   decodeSettings,
   encodeControl,
 } from '../protocol/cluster/control.js';
+import { canTellAddress } from '../protocol/cluster/heartbeat.js';
 import { ChangeRingReader } from '../swarm/change-ring.js';
 import type { ReplicationMemory } from '../swarm/replication-memory.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
@@ -215,10 +216,20 @@ class ClusterWorker implements RunningWorker {
 
   hear(message: MainMessage): void {
     if (message.type === 'signals') this.#signals.connect(message.thread, message.end);
-    if (message.type === 'addresses') this.#addresses.push(...message.addresses);
+    if (message.type === 'addresses') this.#tell(message.addresses);
     if (message.type === 'leave') this.#replicator.leave();
     // At the next start these counts are believed over the store's: they must not be older.
     if (message.type === 'storeSaved') this.#saveDownloads();
+  }
+
+  /** Some paths cannot be told, `/{key}/announce` for one: nobody would hear of the other addresses. */
+  #tell(addresses: readonly string[]): void {
+    this.#addresses.push(...addresses.filter(canTellAddress));
+    const left = addresses.filter((address) => !canTellAddress(address));
+    if (left.length === 0) return;
+    const text =
+      'the cluster is not told of addresses that are too long or have unusual characters';
+    this.#context.log.log('warn', text, { addresses: left.join(' ') });
   }
 
   async stop(): Promise<void> {

@@ -91,3 +91,15 @@ it('hardly touches somebody else whose address a tracker advertises, and never p
     victim.close();
   }
 });
+
+it('hears of a tracker whose HTTP address cannot be told, and publishes it for UDP', async () => {
+  const host = '127.0.1.5';
+  const tracker = cluster.launch('e', {
+    http: [`${host}:0`],
+    udp: [`${host}:0`],
+    config: { http: { announcePaths: ['/{key}/announce'] } },
+  });
+  await tracker.ready();
+  await published([...HOSTS, host]);
+  expect((await seen('e'))?.addresses).toEqual([`udp://${host}:${tracker.udp4.port}/announce`]);
+});

@@ -4,6 +4,7 @@ import { Decoded } from './envelope.js';
 import {
   ADDRESSES_MAX,
   COUNTERS_MAX,
+  canTellAddress,
   decodeHeartbeat,
   encodeHeartbeat,
   HEARTBEAT_BYTES_MAX,
@@ -95,6 +96,19 @@ it.each([
   ['a message that is too large', { mood: 'x'.repeat(HEARTBEAT_BYTES_MAX) }, Decoded.length],
 ])('refuses %s', (_what, change, code) => {
   expect(decodeHeartbeat(encoded(change))).toBe(code);
+});
+
+it.each([
+  'udp://192.0.2.1:6969/announce',
+  'https://[2001:db8::1]:443/announce.php',
+  // The only path of a tracker whose clients all have keys.
+  'http://192.0.2.1:6969/{key}/announce',
+  'http://192.0.2.1:6969/~me/announce',
+  `udp://${'a'.repeat(95)}`,
+  '',
+])('knows whether others would take the address %j', (text) => {
+  const heard = decodeHeartbeat(encodeHeartbeat({ ...HEARTBEAT, addresses: [text] }));
+  expect(canTellAddress(text)).toBe(typeof heard === 'object');
 });
 
 it('refuses what is cut off anywhere, or is not JSON at all', () => {

@@ -27,7 +27,8 @@ const nodeId = z.string().regex(NODE_ID_PATTERN);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** A lag beyond these milliseconds, almost three hours, is told as this. */
 export const LAG_MS_MAX = 9_999_999;
-const address = z.string().regex(/^[A-Za-z0-9:/._[\]-]{1,100}$/);
+const ADDRESS_PATTERN = /^[A-Za-z0-9:/._[\]-]{1,100}$/;
+const address = z.string().regex(ADDRESS_PATTERN);
 const sequence = z.number().int().min(0).max(0xffff_ffff);
 const digest = z.string().regex(/^[0-9a-f]{16}$/);
 /** Printable text, so that it cannot draw on an operator's terminal. */
@@ -98,6 +99,11 @@ export function wholeRoot({ root, webRoot }: Pick<Heartbeat, 'root' | 'webRoot'>
 /** Takes what the schema allows; what is over its bounds must have been cut by the caller. */
 export function encodeHeartbeat(heartbeat: Heartbeat): Uint8Array {
   return Buffer.from(JSON.stringify(heartbeat));
+}
+
+/** True for an address that a heartbeat can hold: for one that it cannot, all of it is refused. */
+export function canTellAddress(text: string): boolean {
+  return ADDRESS_PATTERN.test(text);
 }
 
 /** Reads a heartbeat; a `Decoded` code for what is none. Never throws. */
