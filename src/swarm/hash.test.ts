@@ -50,7 +50,7 @@ describe('keyed hashes', () => {
     for (const length of [4, 64, 252]) {
       const bytes = Uint8Array.from({ length }, (_, i) => 29 * i + 3);
       const expected = reference([KEYS[0], KEYS[1]], bytes);
-      expect(hashWords(KEYS, new Uint32Array(bytes.buffer)), `${length} bytes`).toBe(expected);
+      expect(hashWords(KEYS, new Int32Array(bytes.buffer)), `${length} bytes`).toBe(expected);
     }
   });
 
@@ -61,8 +61,7 @@ describe('keyed hashes', () => {
     for (let key = 0; key < 100; key++) {
       const keys = Int32Array.of(key, 7 * key);
       expect(hashInfoHash(keys, words, 0)).not.toBe(hashInfoHash(keys, flipped, 0));
-      const [plain, other] = [new Uint32Array(words), new Uint32Array(flipped)];
-      expect(hashWords(keys, plain)).not.toBe(hashWords(keys, other));
+      expect(hashWords(keys, words)).not.toBe(hashWords(keys, flipped));
     }
   });
 });

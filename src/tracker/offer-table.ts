@@ -55,7 +55,7 @@ const ENTRIES_MIN = 256;
  */
 export class OfferKey {
   readonly bytes = new Uint8Array(KEY_BYTES);
-  readonly words = new Uint32Array(this.bytes.buffer);
+  readonly words = new Int32Array(this.bytes.buffer);
 
   /** Hashes and ids are binary texts of 20 code units. */
   set(number: number, infoHash: string, offerId: string, makerPeerId = ''): this {
@@ -89,7 +89,7 @@ export class OfferTable {
   /** First of the free entries, which `newer` links. */
   #free = NONE;
   #slots = new Int32Array(0);
-  #keys = new Uint32Array(0);
+  #keys = new Int32Array(0);
   #hashes = new Int32Array(0);
   #ends = new Float64Array(0);
   #newer = new Int32Array(0);
@@ -249,7 +249,7 @@ export class OfferTable {
       to.set(from);
       return to;
     };
-    const keys = new Uint32Array(capacity * KEY_WORDS);
+    const keys = new Int32Array(capacity * KEY_WORDS);
     keys.set(this.#keys);
     const ends = new Float64Array(capacity);
     ends.set(this.#ends);
