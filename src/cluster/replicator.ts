@@ -15,7 +15,7 @@ import type { ClusterView } from '../admin/cluster-view.js';
 import { STOPPED } from '../protocol/cluster/heartbeat.js';
 import { isNodeId } from '../protocol/cluster/node-id.js';
 import { DigestReader } from '../swarm/digest.js';
-import { OriginRemoval } from '../swarm/origin-removal.js';
+import { originRemoval, type PeerRemoval } from '../swarm/peer-removal.js';
 import { AntiEntropy } from './anti-entropy.js';
 import { BatchReceiver } from './batch-receiver.js';
 import { BatchResender } from './batch-resender.js';
@@ -68,7 +68,7 @@ export class Replicator {
   readonly #post: RepairPost;
   readonly #presence: WebPresence;
   readonly #webReturn: WebReturn;
-  readonly #removals: OriginRemoval[] = [];
+  readonly #removals: PeerRemoval[] = [];
   #announced: OwnState | undefined;
   #roots = { root: '', webRoot: '' };
   #rootsMs = Number.NEGATIVE_INFINITY;
@@ -206,7 +206,7 @@ export class Replicator {
     this.#antiEntropy.abandon(id);
     this.#nodes.forget(id);
     const slot = means.origins.find(id);
-    if (slot > 0) this.#removals.push(new OriginRemoval(means.store, slot));
+    if (slot > 0) this.#removals.push(originRemoval(means.store, slot));
   }
 
   /** What `/api/v1/cluster` shows. `version` is that of this node's software. */

@@ -2,7 +2,7 @@
  * Web peers that go and come back. When a tracker falls silent or restarts, its web peers are swept
  * out of the store; when it is heard again, it is asked for a walk over them.
  */
-import { WebRemoval } from '../swarm/web-removal.js';
+import { type PeerRemoval, webRemoval } from '../swarm/peer-removal.js';
 import { ALL_CELLS } from './gap-repair.js';
 import type { NodeTable } from './node-table.js';
 import type { ReplicationContext } from './replication-context.js';
@@ -28,7 +28,7 @@ export class WebReturn {
   readonly #presence: WebPresence;
   readonly #requester: WalkRequester;
   readonly #isJoined: () => boolean;
-  #sweep: WebRemoval | undefined;
+  #sweep: PeerRemoval | undefined;
   #isSweepDue = false;
 
   constructor(
@@ -60,7 +60,7 @@ export class WebReturn {
       if (!this.#isSweepDue) return false;
       this.#isSweepDue = false;
       this.#presence.sweepBegins();
-      this.#sweep = new WebRemoval(this.#context.means.store, this.#presence.counts);
+      this.#sweep = webRemoval(this.#context.means.store, this.#presence.counts);
     }
     const before = this.#sweep.removed;
     let hasMore = true;

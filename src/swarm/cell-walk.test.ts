@@ -6,7 +6,7 @@ import { Prng } from '../lib/prng.js';
 import { CellWalk } from './cell-walk.js';
 import { DigestHash } from './digest-hash.js';
 import { lookUpSwarm } from './lookup.js';
-import { OriginRemoval } from './origin-removal.js';
+import { originRemoval } from './peer-removal.js';
 import { PeerWord } from './peer-word.js';
 import { PeerFamily } from './query.js';
 import { Applied } from './replica.js';
@@ -221,7 +221,7 @@ describe('removal of an origin', () => {
     for (let host = 0; host < 2_000; host++) b.announce({ swarm: host % 3 === 0 ? 1 : host, host });
     for (const each of b.drain()) a.apply(each);
     for (let host = 0; host < 500; host++) a.announce({ swarm: host % 3 === 0 ? 1 : host, host });
-    const removal = new OriginRemoval(a.store, 2);
+    const removal = originRemoval(a.store, 2);
     while (removal.step(100));
     expect(removal.removed).toBe(1_500);
     expect(storeTotals(a.store).peers).toBe(500);
@@ -239,7 +239,7 @@ describe('removal of an origin', () => {
     const [a, b] = [new Node(0), new Node(1)];
     for (let host = 0; host < 8_000; host++) b.announce({ host });
     for (const each of b.drain()) a.apply(each);
-    const removal = new OriginRemoval(a.store, 2);
+    const removal = originRemoval(a.store, 2);
     while (removal.step(100));
     expect(storeTotals(a.store)).toMatchObject({ peers: 0, swarms: 0 });
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Prng, testSeed } from '../lib/prng.js';
 import { CellWalk } from './cell-walk.js';
 import { PeerFlag, WORDS4 } from './leaf.js';
-import { OriginRemoval } from './origin-removal.js';
+import { originRemoval } from './peer-removal.js';
 import type { PeerWord } from './peer-word.js';
 import { Applied } from './replica.js';
 import { expectSame, Node, roleOf, type Told, TTL } from './replica-node.testing.js';
@@ -186,7 +186,7 @@ function mend(seed: number): number {
     if (random.chance(0.02)) node.expire();
     if (random.chance(0.01)) tellAll(node, nodes[random.below(3)]);
     if (random.chance(0.002)) {
-      const removal = new OriginRemoval(node.store, 1 + random.below(3));
+      const removal = originRemoval(node.store, 1 + random.below(3));
       while (removal.step(100));
     }
   }

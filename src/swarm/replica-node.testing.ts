@@ -7,7 +7,7 @@ import { DigestReader, rootOf } from './digest.js';
 import { recomputeCells } from './digest.testing.js';
 import { Expiry } from './expiry.js';
 import { reserveStore, Swarm } from './layout.js';
-import { peerKey } from './naive-store.js';
+import { peerKey } from './naive-store.testing.js';
 import { PeerWord } from './peer-word.js';
 import { type PeerFamily, PeerQuery } from './query.js';
 import { type Applied, Replica } from './replica.js';

@@ -4,7 +4,7 @@ import { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { Expiry } from './expiry.js';
 import { shardBase } from './heap.js';
 import { Global, reserveStore, Shard, type StoreLimits, Swarm } from './layout.js';
-import { NaiveStore, peerKey } from './naive-store.js';
+import { NaiveStore, peerKey } from './naive-store.testing.js';
 import { Outcome, PeerFamily, PeerQuery } from './query.js';
 import { SwarmStore } from './swarm-store.js';
 import { storeTotals } from './totals.js';

@@ -7,13 +7,13 @@ import { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { NO_NODE } from '../protocol/cluster/node-id.js';
 import { Global, reserveStore } from './layout.js';
 import { lookUpSwarm } from './lookup.js';
+import { webRemoval } from './peer-removal.js';
 import { Outcome, PeerFamily, PeerQuery, WantFamily } from './query.js';
 import { ScrapeBatch } from './scrape-batch.js';
 import { loadSnapshot } from './snapshot-reader.js';
 import { saveSnapshot } from './snapshot-writer.js';
 import { SwarmStore } from './swarm-store.js';
 import { storeTotals } from './totals.js';
-import { WebRemoval } from './web-removal.js';
 import { webConnection, webEpoch, webEpochOf, webNode, writeWebWire } from './web-wire.js';
 
 const NODES = ['n0000000000000001', 'nffffffffffffffff'] as const;
@@ -241,7 +241,7 @@ describe('web peers in the store', () => {
     rig.announce(1, { swarm: 1, family: PeerFamily.ipv4 });
     const bytes = new Uint8Array(18);
     const words = new Uint16Array(bytes.buffer);
-    const removal = new WebRemoval(rig.store, (all, at) => {
+    const removal = webRemoval(rig.store, (all, at) => {
       for (let i = 0; i < 9; i++) words[i] = all[at + i];
       return webNode(bytes, 0) === NODES[1];
     });
@@ -250,7 +250,7 @@ describe('web peers in the store', () => {
     expect(storeTotals(rig.store)).toMatchObject({ peers: 1_667, webPeers: 1_666 });
     rig.announce(9, { swarm: 0, numwant: 1_000, stopped: false });
     expect(rig.reply.leechers).toBe(833 + 1);
-    const everybody = new WebRemoval(rig.store, () => false);
+    const everybody = webRemoval(rig.store, () => false);
     while (everybody.step(100));
     expect(storeTotals(rig.store)).toMatchObject({ peers: 1, webPeers: 0, swarms: 1 });
     expect(rig.store.control[Global.swarms], 'records').toBe(1);

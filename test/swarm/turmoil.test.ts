@@ -16,8 +16,8 @@ import { DigestReader } from '../../src/swarm/digest.js';
 import { recomputeCells } from '../../src/swarm/digest.testing.js';
 import { Expiry } from '../../src/swarm/expiry.js';
 import { Global, PEER_KINDS, reserveStore, WEB_KINDS } from '../../src/swarm/layout.js';
-import { peerKey } from '../../src/swarm/naive-store.js';
-import { OriginRemoval } from '../../src/swarm/origin-removal.js';
+import { peerKey } from '../../src/swarm/naive-store.testing.js';
+import { originRemoval, type PeerRemoval } from '../../src/swarm/peer-removal.js';
 import type { PeerWord } from '../../src/swarm/peer-word.js';
 import { CELL_WORDS, CELLS, reserveReplication } from '../../src/swarm/replication-memory.js';
 import { saveSnapshot } from '../../src/swarm/snapshot-writer.js';
@@ -60,7 +60,7 @@ class Keeper {
   readonly #path: string;
   readonly #expiry: Expiry;
   readonly #rings: ChangeRingReader[];
-  #removal: OriginRemoval | undefined;
+  #removal: PeerRemoval | undefined;
   #walk: CellWalk | undefined;
 
   constructor(memory: ReturnType<typeof reserve>, steps: Int32Array, path: string) {
@@ -74,7 +74,7 @@ class Keeper {
   step(): void {
     setTurmoilTime(this.store, Atomics.load(this.#steps, 0));
     for (let i = 0; i < 20; i++) this.#expiry.step(500);
-    this.#removal ??= new OriginRemoval(this.store, 1 + (this.walks % 5));
+    this.#removal ??= originRemoval(this.store, 1 + (this.walks % 5));
     if (!this.#removal.step(2_000)) this.#removal = undefined;
     this.#walk ??= new CellWalk(this.store, { swarm: () => {}, peer: (word) => this.#check(word) });
     if (!this.#walk.step(2_000)) {

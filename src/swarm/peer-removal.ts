@@ -1,9 +1,11 @@
 /**
- * Forgets web peers whose connection is gone with the tracker that held it. A bit at a time, and
- * without tombstones: when that tracker is back, it tells of them again.
+ * Forgets peers that have lost who vouched for them. A bit at a time, and without tombstones: whoever
+ * hears such a peer again may tell of it.
  */
+import type { WalkFamilies } from './layout.js';
+import { PeerFlag } from './leaf.js';
 import type { SwarmStore } from './swarm-store.js';
-import { sweepLeaf } from './sweep.js';
+import { type IsGone, sweepLeaf } from './sweep.js';
 import { type StoreVisitor, StoreWalk } from './walk.js';
 
 /** Merges bring a set back for another visit, but not for ever. */
@@ -14,18 +16,35 @@ const PASSES_MAX = 32;
 /** Says whether a web peer's connection still counts: its wire (web-wire.ts) is 9 words at `at`. */
 export type CountsWeb = (all: Uint16Array, at: number) => boolean;
 
-export class WebRemoval implements StoreVisitor {
+/**
+ * Of the peers that one node heard of and no other since: what a revoked tracker alone reported.
+ * `origin`: the slot of the node, as it stands in the flags of its peers.
+ */
+export function originRemoval(store: SwarmStore, origin: number): PeerRemoval {
+  const isGone: IsGone = (_stamp, seenAndFlags) =>
+    ((seenAndFlags >>> 16) & PeerFlag.origin) === origin;
+  return new PeerRemoval(store, 'all', isGone);
+}
+
+/** Of web peers whose connection is gone with its tracker, which tells of them when it is back. */
+export function webRemoval(store: SwarmStore, counts: CountsWeb): PeerRemoval {
+  return new PeerRemoval(store, 'web', (_stamp, _seenAndFlags, all, at) => !counts(all, at));
+}
+
+export class PeerRemoval implements StoreVisitor {
   /** Peers removed so far. */
   removed = 0;
   readonly #store: SwarmStore;
-  readonly #counts: CountsWeb;
+  readonly #families: WalkFamilies;
+  readonly #isGone: IsGone;
   #walk: StoreWalk;
   #passes = 0;
   #removedBefore = 0;
 
-  constructor(store: SwarmStore, counts: CountsWeb) {
+  constructor(store: SwarmStore, families: WalkFamilies, isGone: IsGone) {
     this.#store = store;
-    this.#counts = counts;
+    this.#families = families;
+    this.#isGone = isGone;
     this.#walk = this.#newWalk();
   }
 
@@ -50,12 +69,9 @@ export class WebRemoval implements StoreVisitor {
 
   #newWalk(): StoreWalk {
     return new StoreWalk(this.#store, this, {
-      families: 'web',
+      families: this.#families,
       restartsMax: RESTARTS_MAX,
       lockTimeoutMs: Number.POSITIVE_INFINITY,
     });
   }
-
-  readonly #isGone = (_stamp: number, _seenAndFlags: number, all: Uint16Array, at: number) =>
-    !this.#counts(all, at);
 }
