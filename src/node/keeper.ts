@@ -8,6 +8,7 @@ import { Expiry } from '../swarm/expiry.js';
 import { type SnapshotResult, saveSnapshot } from '../swarm/snapshot-writer.js';
 import { SwarmStore } from '../swarm/swarm-store.js';
 import { storeTotals } from '../swarm/totals.js';
+import { SLOTS_PER_PEER } from '../swarm/walk.js';
 import { randomSeed } from './random-seed.js';
 import type { KeeperTask } from './task.js';
 import type { RunningWorker, WorkerContext } from './worker-context.js';
@@ -20,8 +21,6 @@ const STEP_PEERS = 1_000;
 /** A whole pass over the store takes an eighth of the time that peers live, within these bounds. */
 const PASS_SECONDS_MIN = 0.5;
 const PASS_SECONDS_MAX = 30;
-/** Empty index slots that cost as much as a peer (walk.ts). */
-const SLOTS_PER_PEER = 16;
 const FULL_LOG_SECONDS = 60;
 /** A shard that stays locked for so long is locked by a thread that died. */
 const LOCK_TIMEOUT_MS = 5_000;
@@ -43,7 +42,6 @@ class Keeper implements RunningWorker {
   readonly #tickMs: number;
   #timer: NodeJS.Timeout | undefined;
   #nextSaveSeconds = 0;
-  #droppedFull = 0;
   #droppedFullSaid = 0;
   /** The file is that of an empty store: no need to save that again. */
   #savedEmpty = false;
@@ -112,12 +110,11 @@ class Keeper implements RunningWorker {
   }
 
   #sayFull(): void {
-    this.#droppedFull = storeTotals(this.#store).droppedFull;
-    const refused = this.#droppedFull - this.#droppedFullSaid;
+    const { droppedFull, peers, swarms } = storeTotals(this.#store);
+    const refused = droppedFull - this.#droppedFullSaid;
     if (refused === 0 || this.#fullGate.pass() === SWALLOWED) return;
-    this.#droppedFullSaid = this.#droppedFull;
+    this.#droppedFullSaid = droppedFull;
     const { peersMax, swarmsMax } = this.#store.limits;
-    const { peers, swarms } = storeTotals(this.#store);
     this.#context.log.log(
       'warn',
       'the swarm store is full: new peers are answered but not stored; raise limits.peersMax or limits.swarmsMax',

@@ -8,8 +8,7 @@
  * stamps, so every stamp that is stored was told.
  */
 import { ChangeFlag } from './change-ring.js';
-import { shardNumber } from './heap.js';
-import { PeerKind, type StoreMemory, Swarm } from './layout.js';
+import { PeerKind, type StoreMemory, Swarm, shardNumber } from './layout.js';
 import { PeerFlag, WORDS4, WORDS6 } from './leaf.js';
 import type { PeerTable } from './peer-table.js';
 import { Outcome, PeerFamily, type PeerQuery } from './query.js';

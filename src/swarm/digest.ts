@@ -14,6 +14,7 @@
  * over all threads. One that is read while peers come and go may be wrong: compare it twice.
  */
 import { type DigestHash, WEB_TAG } from './digest-hash.js';
+import { digestText } from './digest-text.js';
 import type { WalkFamilies } from './layout.js';
 import { CELL_WORDS, CELLS, type ReplicationMemory } from './replication-memory.js';
 
@@ -56,6 +57,7 @@ export class DigestWriter {
 export class DigestReader {
   readonly #cells: Int32Array;
   readonly #threads: number;
+  readonly #read = new Int32Array(HALF_WORDS);
 
   constructor(memory: ReplicationMemory) {
     this.#cells = new Int32Array(memory.cells);
@@ -78,17 +80,8 @@ export class DigestReader {
 
   /** The exclusive or of all cells of peers of some families, as 16 hexadecimal digits. */
   root(families: WalkFamilies = 'all'): string {
-    let low = 0;
-    let high = 0;
-    for (let half = 2; half < 2 * (1 + this.#threads); half++) {
-      if (!isHalfOf(half, families)) continue;
-      const end = (half + 1) * HALF_WORDS;
-      for (let i = half * HALF_WORDS; i < end; i += CELL_WORDS) {
-        low ^= this.#cells[i];
-        high ^= this.#cells[i + 1];
-      }
-    }
-    return formatDigest(low, high);
+    this.cells(this.#read, families);
+    return rootOf(this.#read);
   }
 }
 
@@ -101,14 +94,9 @@ function isHalfOf(half: number, families: WalkFamilies): boolean {
 export function rootOf(cells: Int32Array): string {
   let low = 0;
   let high = 0;
-  for (let i = 0; i < CELLS * CELL_WORDS; i += CELL_WORDS) {
+  for (let i = 0; i < HALF_WORDS; i += CELL_WORDS) {
     low ^= cells[i];
     high ^= cells[i + 1];
   }
-  return formatDigest(low, high);
-}
-
-function formatDigest(low: number, high: number): string {
-  const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0');
-  return hex(high) + hex(low);
+  return digestText(low, high);
 }

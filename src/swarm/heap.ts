@@ -15,7 +15,6 @@
  * granule numbers (layout.ts). Every method needs the lock of the shard it is called for.
  */
 import {
-  CONTROL_WORDS,
   Global,
   REGION_GRANULES,
   REGIONS_PER_SEGMENT,
@@ -241,14 +240,4 @@ export class Heap {
   #regionWord(region: number): number {
     return (region % REGIONS_PER_SEGMENT) * REGION_GRANULES * 2;
   }
-}
-
-/** First word of a shard's block in `control`. */
-export function shardBase(shard: number): number {
-  return (1 + shard) * CONTROL_WORDS;
-}
-
-/** The number of the shard whose block begins at `base`. */
-export function shardNumber(base: number): number {
-  return base / CONTROL_WORDS - 1;
 }

@@ -13,6 +13,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { assert } from '../lib/assert.js';
+import { nextPowerOfTwo } from '../lib/next-power-of-two.js';
 import type { HashListMemory } from './hash-list.js';
 import type { ReplicationMemory } from './replication-memory.js';
 
@@ -69,6 +70,16 @@ export const Shard = {
   /** First word of the heap's tables (heap.ts). */
   heap: 16,
 } as const;
+
+/** First word of a shard's block in `control`. */
+export function shardBase(shard: number): number {
+  return (1 + shard) * CONTROL_WORDS;
+}
+
+/** The number of the shard whose block begins at `base`. */
+export function shardNumber(base: number): number {
+  return base / CONTROL_WORDS - 1;
+}
 
 /** Words of a swarm's record. */
 export const RECORD_WORDS = 16;
@@ -196,10 +207,4 @@ export function reserveStore(limits: StoreLimits): StoreMemory {
     regionsTotal,
     hashKeys,
   };
-}
-
-function nextPowerOfTwo(value: number): number {
-  let power = 1;
-  while (power < value) power *= 2;
-  return power;
 }

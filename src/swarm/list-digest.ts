@@ -4,6 +4,8 @@
  *
  * Results are fields, so that nothing is allocated.
  */
+import { digestText } from './digest-text.js';
+
 export class ListDigest {
   /** Result of the last call. */
   low = 0;
@@ -26,7 +28,7 @@ export class ListDigest {
 
   /** The result as 16 hexadecimal digits. */
   toString(): string {
-    return hex(this.high) + hex(this.low);
+    return digestText(this.low, this.high);
   }
 }
 
@@ -35,8 +37,4 @@ function finish(value: number): number {
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
   return x ^ (x >>> 16);
-}
-
-function hex(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0');
 }

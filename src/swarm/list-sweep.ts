@@ -17,7 +17,7 @@ import { wordsOf } from './leaf.js';
 import { readInfoHashes } from './query.js';
 import type { SwarmStore } from './swarm-store.js';
 import { sweepLeaf } from './sweep.js';
-import { ShardStuckError } from './walk.js';
+import { lockForWalk } from './walk.js';
 
 /** Peers that are removed under one lock: under a millisecond. A leaf more may come on top. */
 const PEERS_PER_LOCK = 2_048;
@@ -71,7 +71,7 @@ export class ListSweep {
     readInfoHashes(hash, at, words, 0, 1);
     const indexHash = store.index.hash(words, 0);
     for (;;) {
-      const shard = this.#lock(store.index.shardOf(indexHash));
+      const shard = lockForWalk(store, store.index.shardOf(indexHash), this.#lockTimeoutMs);
       try {
         const record = store.index.find(indexHash, words, 0);
         if (record < 0 || !store.refuses(words, 0)) return false;
@@ -95,7 +95,7 @@ export class ListSweep {
   step(): boolean {
     const store = this.#store;
     if (this.#shard < 0) return false;
-    const shard = this.#lock(this.#shard);
+    const shard = lockForWalk(store, this.#shard, this.#lockTimeoutMs);
     try {
       let budget = SLOTS_PER_LOCK;
       while (this.#slot >= 0 && budget > 0) {
@@ -119,14 +119,6 @@ export class ListSweep {
     this.#shard++;
     if (this.#shard === store.limits.shards) this.#shard = -1;
     return this.#shard >= 0;
-  }
-
-  #lock(shard: number): number {
-    const timeoutMs = this.#lockTimeoutMs;
-    if (timeoutMs === Number.POSITIVE_INFINITY) return this.#store.lockShard(shard);
-    const base = this.#store.lockShardWithin(shard, timeoutMs);
-    if (base < 0) throw new ShardStuckError(shard);
-    return base;
   }
 
   /**

@@ -13,8 +13,7 @@
  */
 import { assert } from '../lib/assert.js';
 import { roleTag } from './digest-hash.js';
-import { shardNumber } from './heap.js';
-import { Swarm } from './layout.js';
+import { Swarm, shardNumber } from './layout.js';
 import { PeerFlag, wordsOf } from './leaf.js';
 import { ageSeconds, PEER_LIFE_SECONDS_MAX } from './peer-age.js';
 import type { PeerTable } from './peer-table.js';

@@ -14,6 +14,7 @@
  * are guarded by the shard's lock. The system commits a page when it is first touched.
  */
 import { assert } from '../lib/assert.js';
+import { nextPowerOfTwo } from '../lib/next-power-of-two.js';
 import { PEER_LIFE_SECONDS_MAX } from './peer-age.js';
 
 /** What threads pass to each other to replicate: buffers and numbers, nothing else. */
@@ -146,10 +147,4 @@ export function replicationTotals(
     ReplicationCounterName,
     number
   >;
-}
-
-function nextPowerOfTwo(value: number): number {
-  let power = 1;
-  while (power < value) power *= 2;
-  return power;
 }

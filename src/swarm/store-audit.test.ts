@@ -13,7 +13,7 @@ import { HashList, ListMode, reserveHashList } from './hash-list.js';
 import { Global, PeerKind, reserveStore, type StoreMemory } from './layout.js';
 import { WORDS4 } from './leaf.js';
 import { ListSweep } from './list-sweep.js';
-import { OriginRemoval } from './origin-removal.js';
+import { originRemoval, webRemoval } from './peer-removal.js';
 import { PeerWord } from './peer-word.js';
 import { PeerFamily, PeerQuery } from './query.js';
 import { Replica } from './replica.js';
@@ -23,7 +23,6 @@ import { saveSnapshot } from './snapshot-writer.js';
 import { auditStore } from './store-audit.testing.js';
 import { SwarmStore } from './swarm-store.js';
 import { storeTotals } from './totals.js';
-import { WebRemoval } from './web-removal.js';
 
 /** How much longer than usual, for whoever looks for trouble. */
 const AUDIT_TIMES = Number(process.env.AUDIT_TIMES ?? 1);
@@ -214,13 +213,13 @@ class Turmoil {
     const random = this.#random;
     switch (random.below(6)) {
       case 0: {
-        const removal = new OriginRemoval(this.store, random.below(5));
+        const removal = originRemoval(this.store, random.below(5));
         while (removal.step(500));
         break;
       }
       case 1: {
         const kept = random.below(2);
-        const removal = new WebRemoval(this.store, (all, at) => (all[at + 1] & 1) === kept);
+        const removal = webRemoval(this.store, (all, at) => (all[at + 1] & 1) === kept);
         while (removal.step(500));
         break;
       }

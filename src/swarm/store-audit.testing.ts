@@ -6,7 +6,6 @@ import { assert } from '../lib/assert.js';
 import { DigestReader } from './digest.js';
 import { DigestHash, roleTag } from './digest-hash.js';
 import { hashPeer } from './hash.js';
-import { shardBase } from './heap.js';
 import {
   Global,
   PEER_KINDS,
@@ -19,6 +18,7 @@ import {
   Shard,
   type StoreMemory,
   Swarm,
+  shardBase,
   WEB_KINDS,
 } from './layout.js';
 import { PeerFlag, wordsOf } from './leaf.js';

@@ -5,8 +5,8 @@
  */
 import type { AnnounceReply, ScrapeEntry } from '../protocol/announce.js';
 import { AnnounceWriter } from './announce-writer.js';
-import { type Heap, shardBase } from './heap.js';
-import { Global, PeerKind, Shard, type StoreMemory, Swarm } from './layout.js';
+import type { Heap } from './heap.js';
+import { Global, PeerKind, Shard, type StoreMemory, Swarm, shardBase } from './layout.js';
 import { type Leaves, PeerFlag, wordsOf } from './leaf.js';
 import { ListGate } from './list-gate.js';
 import { lock, lockWithin, unlock } from './lock.js';
@@ -197,11 +197,6 @@ export class SwarmStore {
     const sets = record + Swarm.sets;
     const count = records[sets + 1] + records[sets + 3] + records[sets + 5] + records[sets + 7];
     return records[record + Swarm.side] < 0 ? count + this.webPeersOf(record) : count;
-  }
-
-  /** Removes a peer whose place is known, and counts that. Needs the shard's lock. */
-  removeAt(shard: number, record: number, kind: number, leafIndex: number, slot: number): void {
-    this.table.remove(shard, record, kind, leafIndex, slot);
   }
 
   /**

@@ -26,7 +26,7 @@ export function sweepLeaf(
     const segment = heap.i32[leaf >>> SEGMENT_SHIFT];
     const wire = (leaf & SEGMENT_MASK) * 4 + slot * words;
     if (!isGone(segment[meta], segment[meta + 1], heap.u16[leaf >>> SEGMENT_SHIFT], wire)) continue;
-    store.removeAt(shard, record, kind, index, slot);
+    table.remove(shard, record, kind, index, slot);
     removed++;
     // The removal may have merged this leaf away, or taken the words of the set.
     set = table.setOf(record, kind);

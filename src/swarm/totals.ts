@@ -1,5 +1,5 @@
 /** Sums over all shards, for people and metrics. Reads without locks: each number is exact at rest. */
-import { CONTROL_WORDS, Global, PEER_KINDS, PeerKind, REGION_BYTES, Shard } from './layout.js';
+import { Global, PEER_KINDS, PeerKind, REGION_BYTES, Shard, shardBase } from './layout.js';
 import type { SwarmStore } from './swarm-store.js';
 
 export interface StoreTotals {
@@ -25,7 +25,7 @@ export function storeTotals(store: SwarmStore): StoreTotals {
   const kinds = new Array<number>(PEER_KINDS).fill(0);
   const sum = { partialSeeds: 0, swarms: 0, droppedFull: 0, expired: 0 };
   for (let shard = 0; shard < limits.shards; shard++) {
-    const base = (1 + shard) * CONTROL_WORDS;
+    const base = shardBase(shard);
     for (let kind = 0; kind < PEER_KINDS; kind++) kinds[kind] += control[base + Shard.peers + kind];
     sum.partialSeeds += control[base + Shard.partialSeeds];
     sum.swarms += control[base + Shard.swarms];

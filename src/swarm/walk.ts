@@ -44,8 +44,16 @@ export class ShardStuckError extends Error {
   }
 }
 
+/** Takes a shard's lock and returns its base, as `lockShard` does. Throws ShardStuckError. */
+export function lockForWalk(store: SwarmStore, shard: number, timeoutMs: number): number {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return store.lockShard(shard);
+  const base = store.lockShardWithin(shard, timeoutMs);
+  if (base < 0) throw new ShardStuckError(shard);
+  return base;
+}
+
 /** An empty index slot costs this share of the budget that a peer costs. */
-const SLOTS_PER_PEER = 16;
+export const SLOTS_PER_PEER = 16;
 /** A swarm that is not visited costs a look at its record and a hash: as much as so many slots. */
 const FILTERED_COST = 8;
 
@@ -85,12 +93,7 @@ export class StoreWalk {
   step(peers: number): boolean {
     const store = this.#store;
     if (this.#shard >= store.limits.shards) return false;
-    const { lockTimeoutMs } = this.#options;
-    const shard =
-      lockTimeoutMs === Number.POSITIVE_INFINITY
-        ? store.lockShard(this.#shard)
-        : store.lockShardWithin(this.#shard, lockTimeoutMs);
-    if (shard < 0) throw new ShardStuckError(this.#shard);
+    const shard = lockForWalk(store, this.#shard, this.#options.lockTimeoutMs);
     try {
       let budget = peers * SLOTS_PER_PEER;
       while (this.#slot >= 0 && budget > 0) {
