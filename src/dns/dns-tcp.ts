@@ -8,8 +8,9 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { FatalCallback } from '../frontend/frontend.js';
-import { type BindAddress, formatAddress } from '../frontend/listen-address.js';
+import type { BindAddress } from '../frontend/listen-address.js';
 import { listenError } from '../frontend/listen-error.js';
+import { formatHostPort } from '../lib/host-port.js';
 import { sourceNetwork } from '../lib/source-network.js';
 import type { DnsCounters } from './dns-counters.js';
 
@@ -80,7 +81,7 @@ export class DnsTcp {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, this.#onConnection);
     return new Promise((resolve, reject) => {
       const refuse = (error: Error) =>
-        reject(listenError(error, 'udp', formatAddress(address, port)));
+        reject(listenError(error, 'udp', formatHostPort(address, port)));
       server.once('error', refuse);
       const ipv6Only = family === 6;
       server.listen({ host: address, port, ipv6Only, exclusive: true, backlog: BACKLOG }, () => {

@@ -7,7 +7,7 @@ import {
   FrontendCounters,
   sumCounters,
 } from './counters.js';
-import { bindReserved, expandListenAddress, formatAddress } from './listen-address.js';
+import { bindReserved, expandListenAddress } from './listen-address.js';
 import { LISTEN_ERROR_CODES, ListenError, listenError } from './listen-error.js';
 import { assertPortFree, reserveAddresses } from './port-probe.js';
 import { reusePortSupported } from './reuse-port.js';
@@ -17,12 +17,6 @@ const bind4 = (address: string, port: number) =>
   ({ address, family: 4, port, wildcard: false }) as const;
 
 describe('listen addresses', () => {
-  it('are written with brackets around IPv6', () => {
-    expect(formatAddress('127.0.0.1', 6969)).toBe('127.0.0.1:6969');
-    expect(formatAddress('::', 6969)).toBe('[::]:6969');
-    expect(formatAddress('', 6969)).toBe('*:6969');
-  });
-
   it('expand: nothing to both wildcards, an address to itself, a name to what it stands for', async () => {
     const all = await expandListenAddress('udp', { host: '', port: 6969 });
     expect(all.map((b) => [b.address, b.family, b.port, b.wildcard])).toEqual([

@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { formatHostPort } from '../lib/host-port.js';
 import { ListenError, type ListenProtocol, listenError } from './listen-error.js';
 
 /** Where to listen, as configured. */
@@ -24,12 +25,6 @@ export interface BindAddress {
 /** A host name may stand for many addresses; more than these are not bound. */
 const LOOKUP_ADDRESSES_MAX = 16;
 
-/** `127.0.0.1:6969`, `[::]:6969`; an empty address reads `*:6969`. */
-export function formatAddress(address: string, port: number): string {
-  if (address === '') return `*:${port}`;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
 /**
  * Expands a listen address to what is to be bound: an empty host to the wildcards of the families
  * that this machine has (each family its own socket), a name to the addresses it stands for.
@@ -40,7 +35,7 @@ export async function expandListenAddress(
   { host, port }: ListenAddress,
 ): Promise<BindAddress[]> {
   const unavailable = (code: 'address_unknown' | 'address_unavailable') =>
-    new ListenError({ code, protocol, address: formatAddress(host, port) });
+    new ListenError({ code, protocol, address: formatHostPort(host, port) });
   if (host === '') {
     const binds: BindAddress[] = [];
     if (await familyExists(4)) binds.push(bindAddress('0.0.0.0', 4, port));
@@ -102,7 +97,7 @@ export async function bindReserved<T>(
       for (const bind of expanded) port = await probe(protocol, { ...bind, port });
       return await bindAll(expanded.map((bind) => ({ ...bind, port })));
     } catch (error) {
-      const failure = listenError(error, protocol, formatAddress(listen.host, listen.port));
+      const failure = listenError(error, protocol, formatHostPort(listen.host, listen.port));
       const another = listen.port === 0 && failure.code === 'address_in_use';
       if (!another || attempt >= PORT_ATTEMPTS_MAX) throw failure;
     }

@@ -5,12 +5,8 @@
  */
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import {
-  type BindAddress,
-  bindReserved,
-  formatAddress,
-  type ListenAddress,
-} from './listen-address.js';
+import { formatHostPort } from '../lib/host-port.js';
+import { type BindAddress, bindReserved, type ListenAddress } from './listen-address.js';
 import { type ListenProtocol, listenError } from './listen-error.js';
 
 /**
@@ -21,7 +17,7 @@ export async function assertPortFree(protocol: ListenProtocol, bind: BindAddress
   try {
     return await (protocol === 'udp' ? probeUdp(bind) : probeTcp(bind));
   } catch (error) {
-    throw listenError(error, protocol, formatAddress(bind.address, bind.port));
+    throw listenError(error, protocol, formatHostPort(bind.address, bind.port));
   }
 }
 

@@ -60,11 +60,6 @@ export function hostsOfRoutes(
   return [...new Set(all)].filter((host) => host !== '');
 }
 
-/** `192.0.2.1:7443`, `[2001:db8::1]:7443` */
-export function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

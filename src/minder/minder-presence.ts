@@ -8,16 +8,11 @@
  * revoked (by records, or by word)   --> onRevoked, once
  * ```
  */
+import { formatHostPort } from '../lib/host-port.js';
 import type { Bus } from './bus.js';
 import type { ClusterAddresses, RequestSource } from './enrolment.js';
 import type { Foundation } from './foundation.js';
-import {
-  hostPort,
-  hostsFor,
-  hostsForMinders,
-  hostsOfRoutes,
-  knownHosts,
-} from './minder-addresses.js';
+import { hostsFor, hostsForMinders, hostsOfRoutes, knownHosts } from './minder-addresses.js';
 import type { MinderPlace } from './minder-roster.js';
 
 /** What a reply of enrolment holds of each. */
@@ -120,7 +115,7 @@ export class MinderPresence {
 
   #urls(hosts: readonly string[]): string[] {
     const { port } = this.#options.enrolment;
-    return hosts.map((host) => `https://${hostPort(host, port)}`);
+    return hosts.map((host) => `https://${formatHostPort(host, port)}`);
   }
 
   #enter(): void {

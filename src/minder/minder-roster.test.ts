@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../lib/clock.js';
 import type { ControlRecord } from './control-record.js';
 import { ControlState } from './control-state.js';
-import { hostPort, hostsFor, hostsForMinders, hostsOfRoutes } from './minder-addresses.js';
+import { hostsFor, hostsForMinders, hostsOfRoutes } from './minder-addresses.js';
 import { nodeRecord, temporaryDirectory } from './minder-rig.testing.js';
 import { MinderRoster } from './minder-roster.js';
 import { OwnKeys } from './own-keys.js';
@@ -143,9 +143,5 @@ describe('hosts', () => {
     expect(hosts).toEqual(expect.arrayContaining(['adv', '192.0.2.1', 'x', 'localhost', '::1']));
     expect(hosts).not.toContain('');
     expect(hosts).not.toContain('::');
-  });
-
-  it('with a port are written as URLs want them', () => {
-    expect([hostPort('a', 1), hostPort('::1', 2)]).toEqual(['a:1', '[::1]:2']);
   });
 });

@@ -1,12 +1,12 @@
 /** A bus server of our own: `nats-server` as our child, with keys and certificates of ours. */
 import type { BusTls } from '../cluster/nats-link.js';
 import type { Clock } from '../lib/clock.js';
+import { formatHostPort } from '../lib/host-port.js';
 import type { LogSink } from '../lib/log-sink.js';
 import type { Bus, BusCertificates } from './bus.js';
 import { BusAccounts, type BusSeeds } from './bus-accounts.js';
 import { pushAccount } from './bus-push.js';
 import type { BusGrant, KnownRevocation, Revocation, Upheld } from './bus-signer.js';
-import { hostPort } from './minder-addresses.js';
 import type { NatsAddress, RoutePeers, ServerTls } from './nats-config.js';
 import { NatsServer } from './nats-server.js';
 
@@ -77,7 +77,7 @@ export class OwnBus implements Bus {
 
   get address(): string {
     const { host, port } = this.#server.bus;
-    return hostPort(host, port);
+    return formatHostPort(host, port);
   }
 
   /** Ports that it got. */
@@ -92,7 +92,7 @@ export class OwnBus implements Bus {
 
   get routeAddress(): string | undefined {
     const { routes } = this.#server;
-    return routes === undefined ? undefined : hostPort(routes.host, routes.port);
+    return routes === undefined ? undefined : formatHostPort(routes.host, routes.port);
   }
 
   get restarts(): number {
@@ -114,17 +114,17 @@ export class OwnBus implements Bus {
   get ownUrl(): string {
     const { host, port } = this.#server.bus;
     if (host === '0.0.0.0') return `tls://127.0.0.1:${port}`;
-    return `tls://${hostPort(host === '::' ? '::1' : host, port)}`;
+    return `tls://${formatHostPort(host === '::' ? '::1' : host, port)}`;
   }
 
   urls(hosts: readonly string[]): string[] {
     const { port } = this.#server.bus;
-    return hosts.map((host) => `tls://${hostPort(host, port)}`);
+    return hosts.map((host) => `tls://${formatHostPort(host, port)}`);
   }
 
   routeUrls(hosts: readonly string[]): string[] {
     const { routes: port } = this.ports;
-    return hosts.map((host) => `nats-route://${hostPort(host, port)}`);
+    return hosts.map((host) => `nats-route://${formatHostPort(host, port)}`);
   }
 
   setPeers(peers: RoutePeers): void {

@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type Config, parseListen } from '../config/index.js';
-import { formatAddress } from '../frontend/listen-address.js';
+import { formatHostPort } from '../lib/host-port.js';
 import { scrapePathOf } from '../protocol/http/route.js';
 import type { BoundSockets } from './bound-sockets.js';
 
@@ -29,7 +29,7 @@ export function announceUrls(
       const bound = parseListen(socket);
       if (bound === undefined) return [];
       return hosts(bound.host, advertise, ownAddresses).map(
-        (host) => `${scheme}://${formatAddress(host, bound.port)}${path}`,
+        (host) => `${scheme}://${formatHostPort(host, bound.port)}${path}`,
       );
     });
   return [

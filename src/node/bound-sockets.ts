@@ -1,6 +1,6 @@
 /** What the sockets of a tracker were bound to. */
 import type { BoundAddress } from '../frontend/frontend.js';
-import { formatAddress } from '../frontend/listen-address.js';
+import { formatHostPort } from '../lib/host-port.js';
 
 /** Each as `ADDRESS:PORT`. */
 export interface BoundSockets {
@@ -17,7 +17,7 @@ export function boundSockets(started: readonly Bound[]): BoundSockets {
   const texts = (of: (one: Bound) => readonly BoundAddress[] | undefined) => [
     ...new Set(
       started.flatMap((one) =>
-        (of(one) ?? []).map(({ address, port }) => formatAddress(address, port)),
+        (of(one) ?? []).map(({ address, port }) => formatHostPort(address, port)),
       ),
     ),
   ];

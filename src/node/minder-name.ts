@@ -7,8 +7,8 @@ import type { DnsCounters } from '../dns/dns-counters.js';
 import type { DnsServer } from '../dns/dns-server.js';
 import type { DynamicUpdate, UpdateStatus } from '../dns/dynamic-update.js';
 import type { TrackerSet } from '../dns/tracker-set.js';
-import { formatAddress } from '../frontend/listen-address.js';
 import type { Clock } from '../lib/clock.js';
+import { formatHostPort } from '../lib/host-port.js';
 import type { Logger } from '../lib/log.js';
 import { requireListen } from './minder-bus.js';
 
@@ -60,7 +60,7 @@ export class MinderName {
 
   /** Where queries are answered, `ADDRESS:PORT`. */
   get addresses(): string[] {
-    return this.#server?.addresses.map(({ address, port }) => formatAddress(address, port)) ?? [];
+    return this.#server?.addresses.map(({ address, port }) => formatHostPort(address, port)) ?? [];
   }
 
   /** Undefined without a name server of our own. */

@@ -10,6 +10,7 @@ import type { Config } from '../config/index.js';
 import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
+import { formatHostPort } from '../lib/host-port.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
 import { AdminActions } from '../minder/admin-actions.js';
@@ -20,7 +21,6 @@ import { ControlServer } from '../minder/control-socket.js';
 import { Enrolment } from '../minder/enrolment.js';
 import { EnrolmentServer } from '../minder/enrolment-server.js';
 import { type Foundation, layFoundation } from '../minder/foundation.js';
-import { hostPort } from '../minder/minder-addresses.js';
 import { MinderAdmission } from '../minder/minder-admission.js';
 import { revokedError } from '../minder/minder-join.js';
 import { MinderSource } from '../minder/minder-source.js';
@@ -151,7 +151,7 @@ export class MinderNode {
     this.#logger.info(
       {
         id: foundation.state.minderId,
-        enrol: hostPort(host, this.#enrolmentAddress.port),
+        enrol: formatHostPort(host, this.#enrolmentAddress.port),
         bus: this.#bus.address,
         busCluster: this.#bus.routeAddress,
         dns: this.#service?.nameAddresses ?? [],

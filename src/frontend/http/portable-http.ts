@@ -5,16 +5,12 @@ import { createServer as createSecureServer } from 'node:https';
 import { type ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Endpoint } from '../../lib/endpoint.js';
+import { formatHostPort } from '../../lib/host-port.js';
 import { FrontendCounter, FrontendCounters } from '../counters.js';
 import type { BoundAddress, FatalCallback, Frontend } from '../frontend.js';
 import type { HttpHandler } from '../handler.js';
 import { LatencyProtocol } from '../latency.js';
-import {
-  type BindAddress,
-  bindReserved,
-  formatAddress,
-  type ListenAddress,
-} from '../listen-address.js';
+import { type BindAddress, bindReserved, type ListenAddress } from '../listen-address.js';
 import { type ListenProtocol, listenError, systemCode } from '../listen-error.js';
 import { assertPortFree } from '../port-probe.js';
 import type { TlsDoor } from '../tls/tls-door.js';
@@ -206,7 +202,7 @@ export class PortableHttp implements Frontend {
       server.listen(this.#listenOptions(bind, shared));
       await once(server, 'listening');
     } catch (error) {
-      throw listenError(error, this.#protocol, formatAddress(address, port));
+      throw listenError(error, this.#protocol, formatHostPort(address, port));
     }
     server.on('error', this.#onServerError);
     const name = server.address();

@@ -1,11 +1,11 @@
 /** One bound datagram socket: receives, has each packet handled, replies from its own address. */
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
 import { Endpoint } from '../../lib/endpoint.js';
+import { formatHostPort } from '../../lib/host-port.js';
 import { FrontendCounter, type FrontendCounters } from '../counters.js';
 import type { BoundAddress } from '../frontend.js';
 import { DATAGRAM_READ_BYTES_MAX, type DatagramHandler } from '../handler.js';
 import { LatencyProtocol } from '../latency.js';
-import { formatAddress } from '../listen-address.js';
 import { listenError, systemCode } from '../listen-error.js';
 import type { Turn } from '../turn.js';
 import type { ReplyRing } from './reply-ring.js';
@@ -91,7 +91,7 @@ export class PacketSocket {
       const refuse = (error: Error): void => {
         this.#closed = true;
         this.#socket.close();
-        reject(listenError(error, 'udp', formatAddress(address, port)));
+        reject(listenError(error, 'udp', formatHostPort(address, port)));
       };
       this.#socket.once('error', refuse);
       this.#socket.bind({ address, port, exclusive: true }, () => {
