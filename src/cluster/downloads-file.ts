@@ -18,20 +18,11 @@
  *
  * It names nodes by id, so that it still tells the truth when slots were given out anew.
  */
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { setAside } from '../lib/damaged-file.js';
-import { syncDirectory } from '../lib/private-file.js';
+import { syncDirectory, writeAll } from '../lib/durable.js';
 import { DOWNLOADS_MAX } from '../protocol/cluster/fields.js';
 import { NO_NODE, NODE_ID_BYTES, readNodeId, writeNodeId } from '../protocol/cluster/node-id.js';
 import { COUNTER_KEY_BYTES, DownloadCounters } from './download-counters.js';
@@ -112,10 +103,6 @@ function writeBlocks(file: number, counters: DownloadCounters): void {
     if (at === block.length) flush();
   });
   flush();
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
 }
 
 export interface LoadDownloadsOptions {

@@ -29,12 +29,12 @@ import {
   openSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { setAside } from '../lib/damaged-file.js';
+import { syncDirectory, writeAll } from '../lib/durable.js';
 import type { LogSink } from '../lib/log-sink.js';
-import { PrivateFileError, syncDirectory } from '../lib/private-file.js';
+import { PrivateFileError } from '../lib/private-file.js';
 import { ListBlockEncoder } from '../protocol/cluster/list-block.js';
 import { LIST_NAMES, type ListEntry, type ListName } from '../swarm/hash-list.js';
 import type { HashLists } from './list-intake.js';
@@ -451,12 +451,6 @@ function createFile(path: string): number {
   writeAll(fd, LISTS_HEADER, 0);
   fsyncSync(fd);
   return fd;
-}
-
-function writeAll(fd: number, bytes: Uint8Array, from: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(fd, bytes, done, bytes.length - done, from + done);
-  }
 }
 
 function unusable(path: string, error: unknown): PrivateFileError {

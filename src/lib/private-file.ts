@@ -8,9 +8,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncDirectory, writeAll } from './durable.js';
 
 export const PRIVATE_FILE_ERROR_CODES = [
   /** Group or others may read or write the file. */
@@ -89,20 +89,6 @@ export function writePrivateFile(
   } catch (error) {
     throw unusable('write', path, error);
   }
-}
-
-/** Makes durable which names a directory holds. Throws the system's error. */
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 function unusable(what: string, path: string, error: unknown): PrivateFileError {

@@ -32,7 +32,7 @@ import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { lockDataDirectory } from '../lib/data-lock.js';
-import { syncDirectory } from '../lib/private-file.js';
+import { syncDirectory } from '../lib/durable.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 
 const FORMAT = 'trackerbt minder backup';

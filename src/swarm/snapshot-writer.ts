@@ -2,9 +2,10 @@
  * Saves a store that is in use: walks it a bit at a time, writes to a temporary file, makes that
  * durable and renames it over the old one. A crash at any moment leaves the old file or the new one.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { syncDirectory, writeAll } from '../lib/durable.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT, Swarm } from './layout.js';
 import { ageSeconds } from './peer-age.js';
 import {
@@ -73,16 +74,6 @@ function writeDurably(store: SwarmStore, file: number, options: SnapshotOptions)
     return result;
   } finally {
     closeSync(file);
-  }
-}
-
-/** Makes a rename durable. */
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 
@@ -178,7 +169,7 @@ class SnapshotWriter implements StoreVisitor {
     header.writeUInt32LE(VERSION, 8);
     header.writeBigUInt64LE(BigInt(Math.floor(wallMs)), 16);
     header.writeUInt32LE(crc32(header.subarray(16)), 12);
-    this.#writeAll(header);
+    this.#write(header);
   }
 
   #writeEnd(): void {
@@ -195,14 +186,12 @@ class SnapshotWriter implements StoreVisitor {
     if (payload.length === 0) return;
     this.#chunk.writeUInt32LE(payload.length, 0);
     this.#chunk.writeUInt32LE(crc32(payload), 4);
-    this.#writeAll(this.#chunk.subarray(0, this.#at));
+    this.#write(this.#chunk.subarray(0, this.#at));
     this.#at = CHUNK_HEAD_BYTES;
   }
 
-  #writeAll(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.#file, bytes, done, bytes.length - done);
-    }
+  #write(bytes: Uint8Array): void {
+    writeAll(this.#file, bytes);
     this.#bytes += bytes.length;
   }
 }
