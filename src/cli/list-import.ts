@@ -3,6 +3,7 @@
  * says it in pieces, a few of them at a time.
  */
 import { createReadStream } from 'node:fs';
+import { reasonOf } from '../lib/reason.js';
 import { ControlSession } from '../minder/control-socket.js';
 import { LIST_HASHES_MAX } from '../minder/list-desk.js';
 import type { ListName } from '../swarm/hash-list.js';
@@ -78,7 +79,7 @@ async function readLines(source: AsyncIterable<Buffer>, lines: ListLines, name: 
       if (lines.ended) return;
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new ListFileError('list_file_unusable', `cannot use the list ${name}: ${reason}`);
   }
   while (!lines.ended) take(true);

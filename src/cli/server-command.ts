@@ -13,6 +13,7 @@ import {
   resolve,
 } from '../config/index.js';
 import { createLogger, type Logger } from '../lib/log.js';
+import { reasonOf } from '../lib/reason.js';
 
 export interface ServerCommandIo {
   readonly stderr: { write(text: string): unknown };
@@ -90,7 +91,7 @@ async function run(server: Server, logger: Logger, io: ServerCommandIo): Promise
     await server.start();
   } catch (error) {
     const { code } = error as { code?: string };
-    logger.fatal({ code }, `cannot start: ${error instanceof Error ? error.message : error}`);
+    logger.fatal({ code }, `cannot start: ${reasonOf(error)}`);
     return 1;
   }
   const code = await server.ended;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { reasonOf } from '../lib/reason.js';
 import { jsonLine } from './json-text.js';
 import { MinderExit, type MinderIo, setExit, streamed } from './minder-command.js';
 import { paintFor } from './terminal/paint.js';
@@ -64,7 +65,7 @@ async function run(flags: TopFlags, io: TopIo): Promise<number> {
   try {
     token = flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile);
   } catch (error) {
-    io.stderr.write(`top: ${printable(error instanceof Error ? error.message : String(error))}\n`);
+    io.stderr.write(`top: ${printable(reasonOf(error))}\n`);
     return MinderExit.usage;
   }
   const urls = flags.admin === undefined ? USUAL_LISTENERS : [flags.admin];

@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
+import { reasonOf } from '../lib/reason.js';
 import { decodeUdpReply, replyTransactionId, type UdpReply } from '../protocol/udp/client-reply.js';
 import { type ConnectionId, encodeConnectRequest } from '../protocol/udp/client-request.js';
 import { clientErrorOf, TrackerClientError } from './client-error.js';
@@ -130,7 +131,7 @@ export class UdpExchange {
     try {
       this.#settle?.(decodeUdpReply(packet, this.#options.family));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       this.#settle?.(new TrackerClientError('answerInvalid', message));
     }
   }

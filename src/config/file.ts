@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { extname } from 'node:path';
+import { reasonOf } from '../lib/reason.js';
 import { parseJson } from './json.js';
 import { Layer } from './layer.js';
 import type { ProblemList } from './problem.js';
@@ -49,7 +50,7 @@ function readText(file: string, problems: ProblemList): string | undefined {
   try {
     bytes = readBounded(file);
   } catch (error) {
-    problems.add(file, '', `cannot be read: ${reasonOf(error)}`);
+    problems.add(file, '', `cannot be read: ${readProblem(error)}`);
     return undefined;
   }
   if (bytes.length > FILE_BYTES_MAX) {
@@ -87,8 +88,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
 };
 
-function reasonOf(error: unknown): string {
+function readProblem(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === undefined) return error instanceof Error ? error.message : String(error);
+  if (code === undefined) return reasonOf(error);
   return REASONS[code] ?? code;
 }

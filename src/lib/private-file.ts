@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncDirectory, writeAll } from './durable.js';
+import { reasonOf } from './reason.js';
 
 export const PRIVATE_FILE_ERROR_CODES = [
   /** Group or others may read or write the file. */
@@ -92,6 +93,6 @@ export function writePrivateFile(
 }
 
 function unusable(what: string, path: string, error: unknown): PrivateFileError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new PrivateFileError('file_unusable', `cannot ${what} ${path}: ${reason}`);
 }

@@ -16,6 +16,7 @@ import { tlsIdentity } from '../frontend/tls/tls-identity.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 import { type AcmePaths, prepareAcmeFolder } from './acme-paths.js';
 
 export interface AcmeKeeperOptions {
@@ -94,10 +95,7 @@ export class AcmeKeeper {
     } catch (error) {
       if (this.#isStopped) return;
       const waitMs = Math.min(RETRY_MS * 2 ** this.#failures++, RETRY_MAX_MS);
-      const reason = (error instanceof Error ? error.message : String(error)).slice(
-        0,
-        REASON_CHARACTERS_MAX,
-      );
+      const reason = reasonOf(error).slice(0, REASON_CHARACTERS_MAX);
       const fields = { reason, domains: domains.join(' '), directoryUrl, seconds: waitMs / 1000 };
       logger.error(fields, 'no certificate by ACME: trying again later');
       this.#timer = setTimeout(() => void this.#tick(), waitMs).unref();

@@ -2,6 +2,7 @@
 import { chmodSync, lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PrivateFileError } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 
 export interface AcmePaths {
   /** The key that is our account with the authority. */
@@ -28,7 +29,7 @@ export function prepareAcmeFolder({ accountFile }: AcmePaths): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     stats = lstatSync(folder);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new PrivateFileError('file_unusable', `cannot make the directory ${folder}: ${reason}`);
   }
   if (!stats.isDirectory()) {

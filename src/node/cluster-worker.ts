@@ -19,6 +19,7 @@ import { Replicator } from '../cluster/replicator.js';
 import { TUNING_FILE } from '../cluster/tuning-file.js';
 import { assert } from '../lib/assert.js';
 import { Prng } from '../lib/prng.js';
+import { reasonOf } from '../lib/reason.js';
 import { inboxPrefix } from '../minder/bus-permissions.js';
 import {
   CONTROL_ALL,
@@ -387,7 +388,7 @@ class ClusterWorker implements RunningWorker {
     try {
       saveDownloads(this.#counters, this.#downloadsPath, { origins: this.#origins });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#context.log.log('error', 'saving the download counts failed', { reason });
     }
   }

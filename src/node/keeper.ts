@@ -3,6 +3,7 @@
  * full. Its walk over the store finds the busiest swarms as well.
  */
 import { RateGate, SWALLOWED } from '../lib/rate-gate.js';
+import { reasonOf } from '../lib/reason.js';
 import { BusiestSwarms } from '../swarm/busiest.js';
 import { Expiry } from '../swarm/expiry.js';
 import { type SnapshotResult, saveSnapshot } from '../swarm/snapshot-writer.js';
@@ -132,8 +133,7 @@ class Keeper implements RunningWorker {
       const options = { wallMs: clock.wallMs(), lockTimeoutMs: LOCK_TIMEOUT_MS };
       saved = saveSnapshot(this.#store, this.#task.snapshotPath, options);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      reason = `${this.#task.snapshotPath}: ${message}`;
+      reason = `${this.#task.snapshotPath}: ${reasonOf(error)}`;
     }
     const seconds = (performance.now() - startMs) / 1000;
     const { peers = 0, bytes = 0 } = saved ?? {};

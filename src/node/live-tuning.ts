@@ -2,12 +2,12 @@
  * What main does so that a tracker's settings can change while it runs: the memory that its threads
  * share, the load that is measured each second, and, where no cluster does it, how long peers live.
  */
-
 import type { LoadView } from '../admin/admin-source.js';
 import { loadTuning, saveTuning } from '../cluster/tuning-file.js';
 import type { Config } from '../config/index.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
+import { reasonOf } from '../lib/reason.js';
 import type { StoreMemory } from '../swarm/layout.js';
 import { createLiveSettings, LiveSettings } from '../tracker/live-settings.js';
 import { PeerLife } from '../tracker/peer-life.js';
@@ -96,7 +96,7 @@ export class LiveTuning {
     try {
       saveTuning(this.#path, { node: '', tuning: null, drain: null, longestIntervalSeconds });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#dependencies.logger.error({ reason }, 'saving the settings in force failed');
     }
   }

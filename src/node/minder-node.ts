@@ -13,6 +13,7 @@ import { type DataLock, lockDataDirectory } from '../lib/data-lock.js';
 import { formatHostPort } from '../lib/host-port.js';
 import type { Logger } from '../lib/log.js';
 import { LoggerSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 import { AdminActions } from '../minder/admin-actions.js';
 import type { Bus } from '../minder/bus.js';
 import type { KeyPairPem } from '../minder/certificate-authority.js';
@@ -412,7 +413,7 @@ export class MinderNode {
 
   /** Says so once, however often it is tried: a full disk is not worth a line each second. */
   #fail(what: string, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     if (!this.#failures.has(what)) this.#logger.error({ reason }, what);
     this.#failures.set(what, `${what}: ${reason}`);
     this.#showFailures();

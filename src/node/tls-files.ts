@@ -12,6 +12,7 @@ import {
   tlsIdentity,
 } from '../frontend/tls/tls-identity.js';
 import type { LogSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 
 const LOOK_MS = 2_000;
 const DAY_MS = 86_400_000;
@@ -67,7 +68,7 @@ export class TlsFiles {
       this.#read();
       this.#complaint = '';
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (this.#current === undefined && this.#options.mayBeMissing) return;
       if (reason === this.#complaint) return;
       this.#complaint = reason;
@@ -165,7 +166,7 @@ function readPem(path: string): string {
     if (stats.size > PEM_BYTES_MAX) throw new Error('it is too large');
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new TlsIdentityError('tls_file_unreadable', `cannot read ${path}: ${reason}`);
   }
 }

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../lib/assert.js';
 import { SystemClock } from '../lib/clock.js';
 import { PostedLog } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 import type { MainMessage, WorkerMessage } from './message.js';
 import type { FastTask, WorkerData, WorkerTask } from './task.js';
 import { VERSION } from './version.js';
@@ -17,7 +18,7 @@ const send = (message: WorkerMessage): void => port.postMessage(message);
 
 function fail(error: unknown): void {
   const { code } = error as { code?: unknown };
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   send({ type: 'failed', message, ...(typeof code === 'string' ? { code } : {}) });
 }
 

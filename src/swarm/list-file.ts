@@ -11,6 +11,7 @@
  * system. A file with a problem is refused as a whole: half a list is not what its writer meant.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { reasonOf } from '../lib/reason.js';
 import { cleanReason, REASON_LENGTH_MAX } from './list-reasons.js';
 
 export const LIST_FILE_ERROR_CODES = [
@@ -149,10 +150,6 @@ async function openFile(path: string): Promise<FileHandle> {
 
 function unusable(path: string, reason: string): ListFileError {
   return new ListFileError('list_file_unusable', `cannot use the list ${path}: ${reason}`);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Finds info hashes in text that comes in pieces. */

@@ -1,5 +1,6 @@
 /** Whether this machine lets us call its system directly, found out by doing it. */
 import { endianness } from 'node:os';
+import { reasonOf } from '../lib/reason.js';
 import { Epoll } from './epoll.js';
 import { EPOLL_EVENT_LAYOUTS } from './layout.js';
 import { bindLibc, type Libc } from './libc.js';
@@ -84,6 +85,6 @@ function probeEvents(sys: Sys): void {
 }
 
 function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = reasonOf(error);
   return text.split('\n', 1)[0] ?? '';
 }
