@@ -9,6 +9,8 @@
  * `title` is that of the catalogue. `detail` is the same unless there is more to say of this request.
  * `docs/errors.md` lists the same set, and a test compares the two.
  */
+import { reasonOf } from '../lib/reason.js';
+
 export const ADMIN_ERRORS = {
   bad_request: { status: 400, message: 'the request is malformed' },
   info_hash_invalid: { status: 400, message: 'info_hash must be 40 hexadecimal digits' },
@@ -126,7 +128,7 @@ export function listenError(error: unknown, address: string): AdminListenError {
       `this user may not listen on the admin address ${address}: choose a port above 1023`,
     );
   }
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new AdminListenError(
     'admin_address_unavailable',
     `cannot listen on the admin address ${address}: ${reason}; choose an address of this machine`,

@@ -1,4 +1,5 @@
 /** The secret that changes on the admin listener need: a file of one line, for its owner alone. */
+
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -13,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { reasonOf } from '../lib/reason.js';
 
 /** What can go wrong; `docs/errors.md` lists the same codes. */
 export const ADMIN_TOKEN_ERROR_CODES = [
@@ -52,7 +54,7 @@ export function loadAdminToken(file: string): string {
     return readToken(path) ?? makeToken(path);
   } catch (error) {
     if (error instanceof AdminTokenError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new AdminTokenError(
       'token_file_unusable',
       `cannot read or make the admin token file ${path}: ${reason}`,

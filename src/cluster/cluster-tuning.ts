@@ -11,7 +11,9 @@
  * Each part has a version of its own, and the greater one counts: two minders that have not met for a
  * while may take turns in speaking.
  */
+
 import type { LogSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 import { type ClusterSettings, type ClusterTuning, isNewer } from '../protocol/cluster/control.js';
 import type { LiveSettings } from '../tracker/live-settings.js';
 import type { PeerLife } from '../tracker/peer-life.js';
@@ -181,7 +183,7 @@ export class TuningKeeper implements ServiceReport {
     try {
       saveTuning(path, this.#saved);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       log.log('error', 'saving what the cluster said failed', { path, reason });
     }
   }

@@ -3,10 +3,12 @@
  * saves what the minder says. While no minder answers it goes on trying until the certificate ends,
  * and after that too, with little hope.
  */
+
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import type { LogSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 import { type ClusterSettings, isNewer } from '../protocol/cluster/control.js';
 import type { EnrolmentRefusal } from '../protocol/cluster/enrolment.js';
 import {
@@ -254,7 +256,7 @@ export class IdentityKeeper {
       this.#plan();
     } catch (error) {
       this.counters.failed++;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (isFinal(error) && error instanceof EnrolmentError && error.refusal !== undefined) {
         log.log('error', 'the certificate is not renewed: this node is out of the cluster', {
           reason,
@@ -289,7 +291,7 @@ export class IdentityKeeper {
       saveIdentity(this.#path, identity);
     } catch (error) {
       // It is good in memory, and the next renewal tries again.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#dependencies.log.log('error', 'the identity is not saved', { reason });
     }
   }

@@ -19,6 +19,7 @@
  * anew, in slices and under another name, what comes goes into both. A crash in the middle of an append
  * leaves a torn group at the end, which is cut off; nobody was told that it was safe.
  */
+
 import {
   closeSync,
   fdatasync,
@@ -35,6 +36,7 @@ import { setAside } from '../lib/damaged-file.js';
 import { syncDirectory, writeAll } from '../lib/durable.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { PrivateFileError } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 import { ListBlockEncoder } from '../protocol/cluster/list-block.js';
 import { LIST_NAMES, type ListEntry, type ListName } from '../swarm/hash-list.js';
 import type { HashLists } from './list-intake.js';
@@ -455,6 +457,6 @@ function createFile(path: string): number {
 
 function unusable(path: string, error: unknown): PrivateFileError {
   if (error instanceof PrivateFileError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new PrivateFileError('file_unusable', `cannot use ${path}: ${reason}`);
 }

@@ -20,8 +20,10 @@
  * server, is dropped and counted. Incoming messages are not queued at all: handlers run as bytes are
  * read, and a reader that is too slow is cut off by the server and told by a gap.
  */
+
 import { assert } from '../lib/assert.js';
 import type { LogSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 import type { BusCredentials, BusTls, LinkOptions, Loss } from './nats-link.js';
 import { LOSSES, NatsLink } from './nats-link.js';
 import { OverlapFilter, type Side } from './overlap-filter.js';
@@ -368,7 +370,7 @@ export class NatsTransport implements ReplicationTransport {
     this.#failures++;
     // The first, second, fourth, eighth ...: an outage of a day is not a line every two seconds.
     if (isPowerOfTwo(this.#failures)) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       const { server } = link;
       const attempts = this.#failures;
       this.#log.log('warn', 'cannot reach the bus', { server, reason, attempts });

@@ -2,10 +2,12 @@
  * The file that keeps which node has which slot, `tracker/origins.json`: the saved store knows nodes
  * by their slots alone.
  */
+
 import { z } from 'zod';
 import { setAside } from '../lib/damaged-file.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 import { ORIGINS_MAX, Origins } from './origins.js';
 
@@ -43,7 +45,7 @@ export function openOrigins(
       writePrivateFile(path, `${JSON.stringify({ version: 1, nodes: ids })}\n`);
       isFailing = false;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (!isFailing)
         log?.log('error', 'a new node has no place in the table of origins', { reason });
       isFailing = true;

@@ -1,5 +1,7 @@
 /** Where a secret on the command line really comes from: `@FILE`, `-` for standard input, or itself. */
+
 import { createReadStream } from 'node:fs';
+import { reasonOf } from '../lib/reason.js';
 import { EnrolmentError } from './enrolment-error.js';
 
 /** Longest text that is read: far above any token. */
@@ -27,7 +29,7 @@ async function theLine(input: AsyncIterable<Uint8Array>, name: string): Promise<
       if (bytes > TOKEN_BYTES_MAX) break;
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw malformed(`cannot read the join token from ${name}: ${reason}`);
   }
   const line = Buffer.concat(parts).toString('latin1').trim();

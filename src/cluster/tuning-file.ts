@@ -11,8 +11,10 @@
  *
  * Nothing in it is worth a start that fails: what cannot be read is as if it were not there.
  */
+
 import { z } from 'zod';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 import { tuningSchema } from '../protocol/cluster/control.js';
 
 const fileSchema = z.object({
@@ -46,7 +48,7 @@ export function loadTuning(
     const { version: _, ...saved } = data;
     return { saved };
   } catch (error) {
-    return { saved: nothing, damage: error instanceof Error ? error.message : String(error) };
+    return { saved: nothing, damage: reasonOf(error) };
   }
 }
 

@@ -12,6 +12,7 @@
  * minder that runs, so they can be read at any time; what changed between two of them is caught up
  * with at the next start. The backup is as secret as the authority in it: mode 0600, not encrypted.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -33,6 +34,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { lockDataDirectory } from '../lib/data-lock.js';
 import { syncDirectory } from '../lib/durable.js';
+import { reasonOf } from '../lib/reason.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 
 const FORMAT = 'trackerbt minder backup';
@@ -273,8 +275,4 @@ function summary({ minder, createdMs, software, files }: Backup): BackupSummary 
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,11 +7,13 @@
  * hour: a revoked node gets no next one, and until its hour is over the other nodes, which the
  * minder has told, do not listen to it.
  */
+
 import { readFileSync } from 'node:fs';
 import { encodeUser, parseCreds } from '@nats-io/jwt';
 import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
 import { type BusCredentials, type BusTls, NatsLink } from '../cluster/nats-link.js';
 import type { Clock } from '../lib/clock.js';
+import { reasonOf } from '../lib/reason.js';
 import {
   BusAccountsError,
   type BusGrant,
@@ -103,7 +105,7 @@ export class ForeignBus implements BusSigner {
         if (scoped) return;
         reason = `${server} lets users publish what their permissions do not allow`;
       } catch (error) {
-        reason = `${server}: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `${server}: ${reasonOf(error)}`;
       }
     }
     throw new BusAccountsError(
@@ -178,7 +180,7 @@ function readText(path: string, flag: string): string {
     if (text.length > FILE_CHARACTERS_MAX) throw new Error('it is too long');
     return text;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new BusAccountsError('bus_key_missing', `${flag}: cannot read ${path}: ${reason}`);
   }
 }

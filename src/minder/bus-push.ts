@@ -1,7 +1,9 @@
 /** Tells running bus servers of a changed account, as NATS's own system account. */
+
 import { randomBytes } from 'node:crypto';
 import { type BusCredentials, type BusTls, NatsLink } from '../cluster/nats-link.js';
 import type { LogSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 
 const UPDATE_SUBJECT = '$SYS.REQ.CLAIMS.UPDATE';
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -30,7 +32,7 @@ export async function pushAccount(
         await pushTo(server, accountJwt, tls, await credentials());
         return true;
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = reasonOf(error);
       }
     }
   }

@@ -11,6 +11,7 @@
  * Certificates name a node twice, `CN=<id>` and the URI `urn:trackerbt:<role>:<id>`, and no host:
  * whoever connects checks chain and role.
  */
+import { reasonOf } from '../lib/reason.js';
 import 'reflect-metadata';
 import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from 'node:crypto';
 import { join } from 'node:path';
@@ -101,7 +102,7 @@ export class CertificateAuthority {
     try {
       return await CertificateAuthority.#load(certificatePem, keyPem, clock);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       throw new CertificateAuthorityError(
         `${certificateFile} and ${keyFile} cannot be used (${reason}): restore them from a backup`,
       );
@@ -127,7 +128,7 @@ export class CertificateAuthority {
     try {
       await CertificateAuthority.#load(certificate, key, clock);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       throw new CertificateAuthorityError(`the other minder's ${name} authority is bad: ${reason}`);
     }
     // The certificate is written last: it says that both are there.

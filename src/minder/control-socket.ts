@@ -10,10 +10,12 @@
  * A connection carries one request after the other, each at most 1 MiB; their answers come in the order
  * of the requests. Four of a connection are worked on at a time, and no more is read meanwhile.
  */
+
 import { chmodSync, closeSync, constants, openSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
 import type { Logger } from '../lib/log.js';
+import { reasonOf } from '../lib/reason.js';
 
 export const CONTROL_SOCKET = 'control.sock';
 const VERSION = 1;
@@ -175,7 +177,7 @@ export class ControlServer {
       return `${JSON.stringify({ ok: true, result: result ?? null })}\n`;
     } catch (error) {
       const code = error instanceof ControlError ? error.code : 'control_failed';
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       if (!(error instanceof ControlError))
         this.#logger.error({ reason: message }, 'command failed');
       return `${JSON.stringify({ ok: false, error: { code, message } })}\n`;

@@ -22,9 +22,11 @@
  * each minder, what is received is merged in one write after 20 ms or 16,384 entries, and nothing more
  * is sent while the bus has not confirmed 16 MB.
  */
+
 import type { ReplicationTransport } from '../cluster/transport.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
+import { reasonOf } from '../lib/reason.js';
 import {
   decodeSync,
   encodeEntries,
@@ -247,7 +249,7 @@ export class ControlSync {
       this.#isFailing = false;
       return result;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       const { log } = this.#dependencies;
       if (!this.#isFailing) log.log('error', 'what other minders say cannot be saved', { reason });
       this.#isFailing = true;

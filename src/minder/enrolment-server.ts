@@ -10,6 +10,7 @@
  * Everything a stranger could use up is bounded: connections, also of one address, requests of one
  * address in time, bytes, and time for each step.
  */
+
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -20,6 +21,7 @@ import { roleOf } from '../cluster/server-role.js';
 import type { Clock } from '../lib/clock.js';
 import { Endpoint, formatAddress } from '../lib/endpoint.js';
 import type { Logger } from '../lib/log.js';
+import { reasonOf } from '../lib/reason.js';
 import { sourceNetwork } from '../lib/source-network.js';
 import {
   ENROL_PATH,
@@ -198,7 +200,7 @@ export class EnrolmentServer {
     server.on('clientError', (_error, socket) => socket.destroy());
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         this.#logger.error({ reason }, 'a node cannot be answered');
         const source = sourceOf(request);
         this.#send(response, this.#enrolment.refuse('unavailable', source));

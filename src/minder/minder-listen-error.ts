@@ -1,4 +1,5 @@
 /** What can go wrong when the minder binds a port. `docs/errors.md` lists the same codes. */
+import { reasonOf } from '../lib/reason.js';
 
 export const MINDER_LISTEN_ERROR_CODES = [
   'minder_address_in_use',
@@ -41,7 +42,7 @@ export function minderListenError(
       `${where} may not be bound by this user: ${other}, above 1023`,
     );
   }
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new MinderListenError(
     'minder_address_unavailable',
     `${where} cannot be bound (${reason}): ${other}`,

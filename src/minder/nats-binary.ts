@@ -1,8 +1,10 @@
 /** Where the `nats-server` program is, and whether it will do. */
+
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { reasonOf } from '../lib/reason.js';
 import { NatsServerError } from './nats-error.js';
 
 /** The first version with everything that we use: what Debian 12 has. */
@@ -39,7 +41,7 @@ export async function findNatsServer(given = 'nats-server'): Promise<NatsBinary>
   try {
     output = (await promisify(execFile)(path, ['--version'], { timeout: VERSION_LIMIT_MS })).stdout;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new NatsServerError('bus_server_failed', `${path} does not run: ${reason}`);
   }
   const match = /\bv?(\d+)\.(\d+)\.(\d+)/.exec(output);

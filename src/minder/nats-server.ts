@@ -13,6 +13,7 @@
  * only the minder holds open, and kills it then. What that misses (the machine's own end, a crash
  * between two system calls) is found through `server.pid` at the next start.
  */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -23,6 +24,7 @@ import { type Account, decode } from '@nats-io/jwt';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { writePrivateFile } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 import type { BusTrust } from './bus-accounts.js';
 import { findNatsServer } from './nats-binary.js';
 import {
@@ -348,7 +350,7 @@ export class NatsServer {
     this.#pause = setTimeout(() => {
       this.restarts++;
       this.#launch().catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         this.#child?.kill('SIGKILL');
         if (this.#stopping) return;
         this.#logSink.log('error', 'the bus server does not start', { reason });

@@ -19,8 +19,10 @@
  * On somebody else's bus nobody can be cut off. A minder that has renewed the node while it did not
  * know says so, likewise with a later time.
  */
+
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
+import { reasonOf } from '../lib/reason.js';
 import type { BusSigner } from './bus-signer.js';
 import type { ClusterKeys } from './cluster-keys.js';
 import { CLUSTER_SETTING } from './control-record.js';
@@ -114,7 +116,7 @@ export class RevocationDesk {
       try {
         await this.revoke(nodeId);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         logger.error({ node: nodeId, reason }, 'a revocation is not complete');
       }
     }
@@ -171,7 +173,7 @@ export class RevocationDesk {
         else if (canCut) this.#noteCut();
         else this.#noteRenewed();
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         logger.error({ reason }, 'revocations of other minders are not in the bus yet');
         this.#retrySeconds = clock.monotonicSeconds() + RETRY_SECONDS;
       }
@@ -228,7 +230,7 @@ export class RevocationDesk {
       state.commit([keys.replacement()]);
       logger.warn({ node: nodeId }, 'the keys were replaced for a minder that has not done it');
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       logger.error({ node: nodeId, reason }, 'a revocation is not complete');
     }
   }

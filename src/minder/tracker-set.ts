@@ -12,11 +12,13 @@
  * must not get all clients. The set is kept in `minder/tracker-set.json`, so that a restart with
  * everything down still has it.
  */
+
 import { z } from 'zod';
 import type { TrackerSet } from '../dns/tracker-set.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
+import { reasonOf } from '../lib/reason.js';
 import { isStopped } from '../protocol/cluster/heartbeat.js';
 import { NODE_ID_PATTERN } from '../protocol/cluster/node-id.js';
 import { counts, type NodeVerdict } from './health.js';
@@ -187,7 +189,7 @@ export class TrackerSetKeeper {
       this.#saidFailure = false;
     } catch (error) {
       // Said once; the next time that it is due it is tried again.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (!this.#saidFailure)
         this.#log.log('error', 'the set of trackers is not saved', { reason });
       this.#saidFailure = true;
