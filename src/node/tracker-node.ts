@@ -23,6 +23,7 @@ import { createKeyRing, KeyRingWriter } from '../tracker/key-ring.js';
 import type { AcmeKeeper } from './acme-keeper.js';
 import { announceUrls, likelyAddresses } from './announce-urls.js';
 import { type BoundSockets, boundSockets } from './bound-sockets.js';
+import { LateWorkers } from './late-workers.js';
 import { LiveTuning } from './live-tuning.js';
 import { makeAdmin } from './make-admin.js';
 import { loadMemberLists } from './member-lists.js';
@@ -57,9 +58,6 @@ const SOCKET_STOP_MS = 8_000;
 const CLUSTER_STOP_MS = 5_000;
 /** How long the last save may take. */
 const KEEPER_STOP_MS = 60_000;
-/** From a late start that failed to the next one; each failure doubles it. */
-const LATE_START_WAIT_MS = 1_000;
-const LATE_START_WAIT_MAX_MS = 10_000;
 /** The same when a worker died. */
 const EMERGENCY_SOCKET_STOP_MS = 1_000;
 const EMERGENCY_KEEPER_STOP_MS = 20_000;
@@ -92,9 +90,7 @@ export class TrackerNode {
   #onCluster: (report: ClusterReport) => void = () => {};
   /** Ends the wait for the cluster, if there is one. */
   #endWait: () => void = () => {};
-  /** Workers that start when a connection waits for them, by name. */
-  readonly #lateTasks = new Map<string, WorkerTask>();
-  readonly #lateTimers = new Map<string, NodeJS.Timeout>();
+  readonly #late: LateWorkers;
   /** What HTTP workers were told last of it: one that starts later has to know as well. */
   #challenges: MainMessage | undefined;
   /** The last save, if there was one, did what it should. */
@@ -118,6 +114,15 @@ export class TrackerNode {
     this.#config = config;
     this.#logger = logger;
     this.#workerScript = workerScript;
+    this.#late = new LateWorkers({
+      logger,
+      start: (task, onFailed) => this.#startWorker(task, onFailed),
+      onStart: (worker) => this.#joinLate(worker),
+      onLost: (worker) => {
+        this.#sockets = this.#sockets.filter((other) => other !== worker);
+      },
+      onFailed: (task, error) => this.#workerFailed(task, error),
+    });
   }
 
   /**
@@ -308,7 +313,7 @@ export class TrackerNode {
         );
         this.#source?.setWorkers(tasks);
         this.#tasks = tasks;
-        for (const task of tasks.filter(isLate)) this.#lateTasks.set(task.name, task);
+        for (const task of tasks.filter(isLate)) this.#late.add(task);
         return bound;
       } catch (error) {
         if (left === 1 || !isPortTaken(error)) throw error;
@@ -342,7 +347,7 @@ export class TrackerNode {
       log: new LoggerSink(this.#logger),
       onSaved: (report: SaveReport) => this.#noteSave(report),
       onBusiest: (report: BusiestReport) => this.#source?.noteBusiest(report),
-      onHandOver: (name: string) => this.#startLate(name),
+      onHandOver: (name: string) => this.#late.start(name),
       onCluster: (report: ClusterReport) => {
         this.#source?.noteCluster(report);
         this.#onCluster(report);
@@ -354,54 +359,10 @@ export class TrackerNode {
     return worker;
   }
 
-  /** Starts the worker that a connection waits for; `waitMs` after a start that failed. */
-  #startLate(name: string, waitMs = LATE_START_WAIT_MS): void {
-    const task = this.#lateTasks.get(name);
-    if (task === undefined || this.#ending) return;
-    this.#lateTasks.delete(name);
-    let worker: WorkerHandle | undefined;
-    let serves = false;
-    const onFailed = (error: WorkerFailedError): void => {
-      if (serves) this.#workerFailed(task, error);
-      else this.#tryLateAgain(task, { worker, reason: error.reason, waitMs });
-    };
-    try {
-      worker = this.#startWorker(task, onFailed);
-    } catch (error) {
-      // No thread is to be had.
-      this.#tryLateAgain(task, { worker, reason: String(error), waitMs });
-      return;
-    }
-    const hasStarted = () => {
-      serves = true;
-    };
-    worker.started.then(hasStarted, () => {});
+  #joinLate(worker: WorkerHandle): void {
     if (this.#challenges !== undefined) worker.tell(this.#challenges);
     if (this.#bound !== undefined) worker.tell(this.#bound);
     this.#sockets.push(worker);
-  }
-
-  /**
-   * When it starts is up to strangers, and there may be no descriptors or memory for it just then:
-   * they must not end by that those who are served. Connections wait for it, a bounded number.
-   */
-  #tryLateAgain(
-    task: WorkerTask,
-    {
-      worker,
-      reason,
-      waitMs,
-    }: { worker: WorkerHandle | undefined; reason: string; waitMs: number },
-  ): void {
-    if (this.#ending) return;
-    this.#sockets = this.#sockets.filter((other) => other !== worker);
-    void worker?.kill();
-    const text = 'the server for unusual HTTP connections does not start: trying again';
-    this.#logger.error({ worker: task.name, reason, seconds: waitMs / 1000 }, text);
-    const { name } = task;
-    this.#lateTasks.set(name, task);
-    const nextMs = Math.min(2 * waitMs, LATE_START_WAIT_MAX_MS);
-    this.#lateTimers.set(name, setTimeout(() => this.#startLate(name, nextMs), waitMs).unref());
   }
 
   async #startAdmin(source: TrackerSource): Promise<string> {
@@ -470,7 +431,7 @@ export class TrackerNode {
     this.#cluster?.tell({ type: 'leave' });
     clearInterval(this.#keyTimer);
     this.#tuning?.stop();
-    for (const timer of this.#lateTimers.values()) clearTimeout(timer);
+    this.#late.stop();
     this.#ending = true;
     this.#acme?.stop();
     await this.#lists?.stop();
