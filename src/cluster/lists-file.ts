@@ -386,12 +386,14 @@ export class ListsFile {
   #succeed(successor: Successor): void {
     const { path } = this.#options;
     renameSync(`${path}.new`, path);
-    syncDirectory(dirname(path));
+    // From here on this is the file, also where its name could not be made durable: what is told next
+    // must not go to the one that has none.
     if (this.#fd !== this.#syncFd) closeSync(this.#fd);
     this.#fd = successor.fd;
     this.#end = successor.end;
     this.#entries = successor.entries;
     this.#successor = undefined;
+    syncDirectory(dirname(path));
     if (this.#isBroken) {
       this.#isBroken = false;
       this.#dependencies.log.log('info', 'the lists are saved again', { path });
