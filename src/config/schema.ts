@@ -75,7 +75,9 @@ const http = z.strictObject({
   connectionsMax: leaves
     .whole(1, 1_000_000)
     .default(20_000)
-    .describe('Open client connections, all listeners and workers together.'),
+    .describe(
+      'Open client connections, all listeners and workers together; those that fast workers hand over are as many again.',
+    ),
   headerBytesMax: leaves
     .whole(1_024, 65_536)
     .default(8_192)
