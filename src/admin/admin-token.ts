@@ -1,5 +1,4 @@
 /** The secret that changes on the admin listener need: a file of one line, for its owner alone. */
-
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,

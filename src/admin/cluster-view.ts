@@ -2,7 +2,8 @@
 
 /**
  * `joining`: not yet caught up. `unreachable` comes with a reason: `stopped` (it said that it ends),
- * `silent`, `clock`; and where a minder looks, `probes` (none of its addresses answers) and `flapping` (it came and went, and must stay).
+ * `silent`, `clock`; and where a minder looks, `probes` (none of its addresses answers) and `flapping`
+ * (it came and went, and must stay).
  */
 export type NodeState = 'joining' | 'healthy' | 'draining' | 'unreachable' | 'revoked';
 

@@ -11,7 +11,6 @@
  * Each part has a version of its own, and the greater one counts: two minders that have not met for a
  * while may take turns in speaking.
  */
-
 import type { LogSink } from '../lib/log-sink.js';
 import { reasonOf } from '../lib/reason.js';
 import { type ClusterSettings, type ClusterTuning, isNewer } from '../protocol/cluster/control.js';

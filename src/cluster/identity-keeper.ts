@@ -3,7 +3,6 @@
  * saves what the minder says. While no minder answers it goes on trying until the certificate ends,
  * and after that too, with little hope.
  */
-
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';

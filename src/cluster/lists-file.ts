@@ -19,7 +19,6 @@
  * anew, in slices and under another name, what comes goes into both. A crash in the middle of an append
  * leaves a torn group at the end, which is cut off; nobody was told that it was safe.
  */
-
 import {
   closeSync,
   fdatasync,

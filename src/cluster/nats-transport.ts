@@ -20,7 +20,6 @@
  * server, is dropped and counted. Incoming messages are not queued at all: handlers run as bytes are
  * read, and a reader that is too slow is cut off by the server and told by a gap.
  */
-
 import { assert } from '../lib/assert.js';
 import type { LogSink } from '../lib/log-sink.js';
 import { reasonOf } from '../lib/reason.js';

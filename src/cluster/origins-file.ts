@@ -2,7 +2,6 @@
  * The file that keeps which node has which slot, `tracker/origins.json`: the saved store knows nodes
  * by their slots alone.
  */
-
 import { z } from 'zod';
 import { setAside } from '../lib/damaged-file.js';
 import type { LogSink } from '../lib/log-sink.js';

@@ -1,5 +1,4 @@
 /** Where a secret on the command line really comes from: `@FILE`, `-` for standard input, or itself. */
-
 import { createReadStream } from 'node:fs';
 import { reasonOf } from '../lib/reason.js';
 import { EnrolmentError } from './enrolment-error.js';

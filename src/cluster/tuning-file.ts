@@ -11,7 +11,6 @@
  *
  * Nothing in it is worth a start that fails: what cannot be read is as if it were not there.
  */
-
 import { z } from 'zod';
 import { readPrivateFile, writePrivateFile } from '../lib/private-file.js';
 import { reasonOf } from '../lib/reason.js';

@@ -13,26 +13,14 @@
  * Elements, texts, comments, the five predefined entities and numbers of characters are all there is.
  * A document type, other entities, processing instructions, CDATA and attributes are refused.
  */
-import { createRequire } from 'node:module';
 import { ROOT, type Section } from './catalogue.js';
+import { saxLibrary } from './file-libraries.js';
 import { describeValue } from './problem.js';
 import { SyntaxProblem } from './syntax.js';
 import { TREE_DEPTH_MAX, type Tree, type TreeMap } from './tree.js';
 
 /** Name of the root element. */
 export const XML_ROOT = 'trackerbt';
-
-/**
- * The library, loaded when the first file in XML is read: a tracker that is configured by flags needs
- * it not.
- */
-let library: typeof import('sax') | undefined;
-const require = createRequire(import.meta.url);
-
-function saxLibrary(): typeof import('sax') {
-  library ??= require('sax') as typeof import('sax');
-  return library;
-}
 
 /** Told of each setting that is written wrongly in a file that is well-formed. */
 export type XmlReport = (path: string, message: string) => void;

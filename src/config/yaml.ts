@@ -2,22 +2,10 @@
  * YAML 1.2, core schema. Keys are texts and given once; aliases work, but the file may not grow
  * through them; tags, directives and several documents are refused: they change what values mean.
  */
-import { createRequire } from 'node:module';
 import type { Document, Node, YAMLMap } from 'yaml';
+import { yamlLibrary } from './file-libraries.js';
 import { SyntaxProblem } from './syntax.js';
 import { TREE_DEPTH_MAX, type Tree, type TreeMap } from './tree.js';
-
-/**
- * The library, loaded when the first file in YAML is read: a tracker that is configured by flags
- * needs it not. (25 ms and 2 MB at every start.)
- */
-let library: typeof import('yaml') | undefined;
-const require = createRequire(import.meta.url);
-
-function yamlLibrary(): typeof import('yaml') {
-  library ??= require('yaml') as typeof import('yaml');
-  return library;
-}
 
 /** Values in one file, those behind aliases counted each time: bounds what aliases can do. */
 const NODES_MAX = 10_000;
@@ -58,8 +46,8 @@ const LEXEMES_MAX = 50_000;
 
 /**
  * Refuses deep nesting, more structure than a configuration has, and what would let values mean
- * something else, by looking at lexemes alone. The library composes nodes by recursion, and where the stack is nearly full V8 ends the process
- * instead of throwing.
+ * something else, by looking at lexemes alone. The library composes nodes by recursion, and where the
+ * stack is nearly full V8 ends the process instead of throwing.
  */
 function refuseForbidden(text: string): void {
   const { Lexer } = yamlLibrary();

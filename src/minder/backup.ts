@@ -12,7 +12,6 @@
  * minder that runs, so they can be read at any time; what changed between two of them is caught up
  * with at the next start. The backup is as secret as the authority in it: mode 0600, not encrypted.
  */
-
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,

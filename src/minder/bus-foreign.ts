@@ -7,7 +7,6 @@
  * hour: a revoked node gets no next one, and until its hour is over the other nodes, which the
  * minder has told, do not listen to it.
  */
-
 import { readFileSync } from 'node:fs';
 import { encodeUser, parseCreds } from '@nats-io/jwt';
 import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';

@@ -1,5 +1,4 @@
 /** Tells running bus servers of a changed account, as NATS's own system account. */
-
 import { randomBytes } from 'node:crypto';
 import { type BusCredentials, type BusTls, NatsLink } from '../cluster/nats-link.js';
 import type { LogSink } from '../lib/log-sink.js';

@@ -10,7 +10,6 @@
  * A connection carries one request after the other, each at most 1 MiB; their answers come in the order
  * of the requests. Four of a connection are worked on at a time, and no more is read meanwhile.
  */
-
 import { chmodSync, closeSync, constants, openSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join, relative } from 'node:path';

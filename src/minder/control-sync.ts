@@ -22,7 +22,6 @@
  * each minder, what is received is merged in one write after 20 ms or 16,384 entries, and nothing more
  * is sent while the bus has not confirmed 16 MB.
  */
-
 import type { ReplicationTransport } from '../cluster/transport.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogSink } from '../lib/log-sink.js';

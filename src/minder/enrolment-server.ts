@@ -10,7 +10,6 @@
  * Everything a stranger could use up is bounded: connections, also of one address, requests of one
  * address in time, bytes, and time for each step.
  */
-
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';

@@ -1,5 +1,4 @@
 /** Where the `nats-server` program is, and whether it will do. */
-
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';

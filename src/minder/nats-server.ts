@@ -13,7 +13,6 @@
  * only the minder holds open, and kills it then. What that misses (the machine's own end, a crash
  * between two system calls) is found through `server.pid` at the next start.
  */
-
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -19,7 +19,6 @@
  * On somebody else's bus nobody can be cut off. A minder that has renewed the node while it did not
  * know says so, likewise with a later time.
  */
-
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import { reasonOf } from '../lib/reason.js';

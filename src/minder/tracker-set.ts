@@ -12,7 +12,6 @@
  * must not get all clients. The set is kept in `minder/tracker-set.json`, so that a restart with
  * everything down still has it.
  */
-
 import { z } from 'zod';
 import type { TrackerSet } from '../dns/tracker-set.js';
 import type { Clock } from '../lib/clock.js';

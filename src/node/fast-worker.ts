@@ -9,10 +9,9 @@ import { SocketLoop } from '../frontend/fast/socket-loop.js';
 import type { BoundAddress } from '../frontend/frontend.js';
 import type { BindAddress } from '../frontend/listen-address.js';
 import { CidrSet } from '../lib/cidr-set.js';
-import { loadSys } from '../sys/load-sys.js';
 import { createHttpHandler, createTracker, createUdpHandler } from './handlers.js';
 import { headParserOf } from './left-head.js';
-import { localOf } from './system-listener.js';
+import { fastSys, localOf } from './system-listener.js';
 import type { FastTask, HandOverWayEnd } from './task.js';
 import type { WorkerContext } from './worker-context.js';
 
@@ -21,9 +20,7 @@ const BLOCKS_MAX = 4_096;
 
 /** Serves until the main thread says stop. Throws a `ListenError` when an address cannot be bound. */
 export function runFast(task: FastTask, context: WorkerContext, port: MessagePort): void {
-  const loaded = loadSys();
-  if (!loaded.ok) throw new Error(`the fast path is not available: it ${loaded.reason}`);
-  const { sys } = loaded;
+  const sys = fastSys();
   let stop = (): void => {};
   const onWake = (): void => {
     if (receiveMessageOnPort(port) !== undefined) stop();
